@@ -1,0 +1,356 @@
+"""
+The values that cross the floors: frozen, checked, free of behaviour.
+
+Virtual time is in integer nanoseconds (``_ns``), so that equality means
+equality; every other quantity is in base units.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent_perf.errors import SampleError
+
+
+class Evidence(enum.Enum):
+    """How a number came to be, and so how it may be judged."""
+
+    EXACT = "exact"
+    """Virtual time or a work count: the same on every machine, any change is a fact."""
+    SAMPLED = "sampled"
+    """Measured on a real machine: noisy, judged with an interval."""
+
+
+class Verdict(enum.Enum):
+    """What a comparison of one metric came to."""
+
+    REGRESSED = "regressed"
+    SLOWER = "slower within limit"
+    UNCHANGED = "unchanged"
+    IMPROVED = "improved"
+    UNDECIDED = "undecided"
+    NEW = "new"
+    MISSING = "missing"
+    ERRORED = "errored"
+
+
+class Outcome(enum.Enum):
+    """What a whole decision came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    BROKEN = "broken"
+    UNDECIDED = "undecided"
+    NOTHING = "nothing measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """
+    One operation inside one request.
+
+    Attributes:
+        name: Operation, ``service.verb``: ``redis.trip``, ``db.statement``, ``db.wait``,
+            ``http.request``, ``llm.first_token``, ``llm.stream``.
+        detail: What it was about, in words a person knows: ``GET``, a statement's
+            fingerprint, a method and a URL without its query; may be empty.
+        start_ns: Begin, counted from the request's intended start.
+        end_ns: End, likewise; >= *start_ns*.
+    """
+
+    name: str
+    detail: str = ""
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exemplar:
+    """The real request whose latency lies nearest the P95, with its spans by start."""
+
+    request_id: int
+    latency_ns: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationTotal:
+    """
+    What all requests of a run spent in one operation.
+
+    Attributes:
+        count: Number of spans.
+        busy_ns: Sum of their lengths.
+        critical_ns: Part of it on the requests' critical paths: time in which nothing
+            that finished later was under way.
+    """
+
+    count: int
+    busy_ns: int
+    critical_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """
+    What must be equal for two runs to be comparable, and what is good to know.
+
+    Attributes:
+        python: Major and minor version, ``3.11``.
+        harness: Digest of the harness's own code and latency tables.
+        scenario: Digest of the source file that defines the scenario.
+        packages: Name to version of the libraries that shape the numbers. They belong
+            to what is under test: they are told, and do not forbid a comparison.
+    """
+
+    python: str
+    harness: str
+    scenario: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What a result file's name carries: runs with equal keys are comparable."""
+        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """
+    One scenario at one load on one commit, in virtual time.
+
+    Attributes:
+        scenario: ``family.name``, as in ``agent.chat``.
+        users: Concurrent users, >= 1.
+        seed: Seed of all draws.
+        commit: 40 hex digits, or ``worktree`` for uncommitted code.
+        latency_ns: One per request, in order of request id, from its intended start to
+            its end, successful or not.
+        path: One per request: how it was answered (``hit``, ``miss``, or empty).
+        errors: Request id to error category, for those that failed.
+        duration_ns: Virtual length of the run.
+        counts: Work count to its total over the run: ``redis_trips``, ``db_queries``...
+        details: Work count, colon, detail to total: ``db_queries:SELECT 1``.
+        operations: Span name to what the requests spent there.
+        exemplar: None if no request finished.
+        trace_digest: Hash of everything that happened, in order.
+        targets: Metric to the largest value allowed, in the metric's base unit.
+    """
+
+    scenario: str
+    users: int
+    seed: int
+    commit: str
+    environment: Environment
+    latency_ns: tuple[int, ...]
+    path: tuple[str, ...]
+    errors: Mapping[int, str]
+    duration_ns: int
+    counts: Mapping[str, int]
+    details: Mapping[str, int]
+    operations: Mapping[str, OperationTotal]
+    exemplar: Exemplar | None
+    trace_digest: str
+    targets: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.latency_ns) != len(self.path):
+            raise SampleError(
+                f"run {self.benchmark}: {len(self.latency_ns)} latencies and "
+                f"{len(self.path)} paths; want one of each per request"
+            )
+
+    @property
+    def benchmark(self) -> str:
+        """Name of the benchmark: the scenario and its load, ``agent.chat@200``."""
+        return f"{self.scenario}@{self.users}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """
+    A benchmark that gave no value on one commit.
+
+    Attributes:
+        benchmark: Its name.
+        commit: As in Run.
+        category: ``import``, ``raised``, ``time limit``, ``not a number``.
+        message: One line for people.
+        traceback: The end of the traceback; may be empty.
+    """
+
+    benchmark: str
+    commit: str
+    category: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """
+    One number that a run comes to.
+
+    Attributes:
+        name: ``latency.p95``, ``latency.hit.p95``, ``work.redis_trips``,
+            ``success_ratio``, ``throughput``, ``cpu.median``, ``memory.peak``.
+        value: Finite, in *unit*.
+        unit: As in units.format_value.
+        evidence: Exact or sampled.
+        sample_count: Observations behind it, >= 1.
+    """
+
+    name: str
+    value: float
+    unit: str
+    evidence: Evidence
+    sample_count: int
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise SampleError(
+                f"metric {self.name!r} is {self.value}; want a finite number: "
+                "let the scenario fail instead of returning it"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuetRun:
+    """
+    A sampled benchmark, measured in interleaved rounds of base and head.
+
+    Attributes:
+        benchmark: Its asv name, ``cache.Memory.time_get_hit``.
+        metric: ``cpu.median`` and the like.
+        unit: As in units.format_value.
+        base: The statistic of each round, in order of rounds.
+        head: Likewise; paired with *base*.
+        calls_per_round: Calls behind each statistic.
+    """
+
+    benchmark: str
+    metric: str
+    unit: str
+    base: tuple[float, ...]
+    head: tuple[float, ...]
+    calls_per_round: int
+
+    def __post_init__(self) -> None:
+        if len(self.base) != len(self.head):
+            raise SampleError(
+                f"{self.benchmark}: {len(self.base)} rounds of base, {len(self.head)} of head; "
+                "want pairs"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """
+    One metric of one benchmark, base against head.
+
+    Attributes:
+        benchmark: ``agent.chat@200``.
+        metric: As in Metric.name.
+        unit: As in units.format_value.
+        evidence: Exact or sampled.
+        base: None if the base has no value.
+        head: None if the head has none.
+        change_ratio: head / base - 1; None if either is missing; inf from zero.
+        interval: 95 % interval of *change_ratio*; None for exact evidence.
+        limit_ratio: Largest *change_ratio* allowed; None if this metric is not gated.
+        verdict: What it came to.
+        reason: One line: why this verdict.
+        sample_count: Requests or rounds behind it.
+    """
+
+    benchmark: str
+    metric: str
+    unit: str
+    evidence: Evidence
+    base: float | None
+    head: float | None
+    change_ratio: float | None
+    interval: tuple[float, float] | None
+    limit_ratio: float | None
+    verdict: Verdict
+    reason: str
+    sample_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A target that the head does not meet: *observed* > *limit*, in *unit*."""
+
+    benchmark: str
+    metric: str
+    unit: str
+    observed: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """
+    One measured difference that explains a verdict.
+
+    Attributes:
+        kind: Reason code: ``extra-round-trip``, ``lost-cache-hit``, ``n-plus-one``,
+            ``batching-off``, ``connection-held``, ``slower-operation``, ``more-work``...
+        text: One clause for people, without a full stop.
+        critical_ns: Mean share per request on the critical path, head minus base.
+    """
+
+    kind: str
+    text: str
+    critical_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """
+    What the gate decided about head against base.
+
+    Attributes:
+        base: Commit, or ``baseline:NAME``.
+        head: Commit.
+        outcome: The verdict of the whole.
+        comparisons: Worst first.
+        breaches: Targets missed by the head.
+        failures: Benchmarks that gave no value, of base and head.
+        causes: Benchmark to its causes, the weightiest first.
+        lines: One line for each thing that failed, as the CLI prints it.
+        warnings: Things worth knowing that do not fail the gate.
+    """
+
+    base: str
+    head: str
+    outcome: Outcome
+    comparisons: tuple[Comparison, ...]
+    breaches: tuple[Breach, ...]
+    failures: tuple[Failure, ...]
+    causes: Mapping[str, tuple[Cause, ...]]
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """
+    A commit that changed metrics, found along a history.
+
+    Attributes:
+        commit: The first commit with the new value.
+        parent: The measured commit before it.
+        subject: First line of its message.
+        comparisons: What changed there beyond its limit, worst first.
+        causes: Benchmark to its causes.
+    """
+
+    commit: str
+    parent: str
+    subject: str
+    comparisons: tuple[Comparison, ...]
+    causes: Mapping[str, tuple[Cause, ...]]

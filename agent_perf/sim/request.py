@@ -1,0 +1,66 @@
+"""
+Which request is running: the key of all draws, and of who did what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+BACKGROUND_ID: Final = -1
+"""Id of whatever runs outside of every request: start-up, timers, shutdown."""
+
+
+class RequestState:
+    """
+    What the simulated services remember of one request while it runs.
+
+    Attributes:
+        request_id: Its id, or BACKGROUND_ID.
+        ordinals: Operation to the number of draws made for it so far.
+        connections_held: Database connections checked out and not yet given back.
+    """
+
+    __slots__ = ("connections_held", "ordinals", "request_id")
+
+    def __init__(self, request_id: int) -> None:
+        self.request_id = request_id
+        self.ordinals: dict[str, int] = {}
+        self.connections_held = 0
+
+
+class Witness(Protocol):
+    """Who is told what the simulated services did. The caller decides what to keep."""
+
+    def count(self, name: str, amount: int = 1, detail: str = "") -> None:
+        """Take note of *amount* units of work *name*, done for the running request."""
+
+    def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
+        """Take note of an operation of the running request, in loop nanoseconds."""
+
+
+_running: ContextVar[RequestState] = ContextVar("agent_perf_request")
+
+
+def running_request() -> RequestState:
+    """Return the state of the running request; tasks that it started share it."""
+    try:
+        return _running.get()
+    except LookupError:
+        # One state per context: a simulation starts in a fresh copy of its caller's.
+        state = RequestState(BACKGROUND_ID)
+        _running.set(state)
+        return state
+
+
+@contextmanager
+def request_scope(request_id: int) -> Iterator[RequestState]:
+    """Run the body, and the tasks that it starts, as request *request_id*."""
+    state = RequestState(request_id)
+    token = _running.set(state)
+    try:
+        yield state
+    finally:
+        _running.reset(token)
