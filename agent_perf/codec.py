@@ -1,0 +1,194 @@
+"""
+The one place that knows our file formats, and how a file is written safely.
+
+Every file is JSON with ``schema`` (what it is) and ``schema_version``. A reader refuses
+what is cut, foreign or newer than itself, and says which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from agent_perf.errors import StoreError
+from agent_perf.records import Decision, DuetRun, Failure, Run, Step
+
+SCHEMA_VERSION: Final = 1
+
+T = TypeVar("T")
+
+
+class _Header(msgspec.Struct):
+    schema: str = ""
+    schema_version: int = 0
+
+
+class _File(msgspec.Struct):
+    schema: str
+    schema_version: int
+    data: msgspec.Raw
+
+
+class BaselineFile(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A named baseline as it is kept.
+
+    Attributes:
+        name: As in its file name.
+        commit: What was measured.
+        runs: One per benchmark, by name.
+    """
+
+    name: str
+    commit: str
+    runs: tuple[Run, ...]
+
+
+def dump_run(run: Run) -> bytes:
+    """Return *run* as a file's content."""
+    return _dump("run", run)
+
+
+def load_run(data: bytes, source: str) -> Run:
+    """
+    Return the run in a file's content.
+
+    Args:
+        data: The content.
+        source: Where it was read, for messages.
+
+    Raises:
+        StoreError: If the content is cut, of another kind, or of a newer schema.
+    """
+    return _load("run", data, source, Run)
+
+
+def dump_failure(failure: Failure) -> bytes:
+    """Return *failure* as a file's content."""
+    return _dump("failure", failure)
+
+
+def load_failure(data: bytes, source: str) -> Failure:
+    """Return the failure in a file's content; errors as in load_run."""
+    return _load("failure", data, source, Failure)
+
+
+def dump_decision(decision: Decision) -> bytes:
+    """Return *decision* as a file's content."""
+    return _dump("decision", decision)
+
+
+def load_decision(data: bytes, source: str) -> Decision:
+    """Return the decision in a file's content; errors as in load_run."""
+    return _load("decision", data, source, Decision)
+
+
+def dump_baseline(baseline: BaselineFile) -> bytes:
+    """Return *baseline* as a file's content."""
+    return _dump("baseline", baseline)
+
+
+def load_baseline(data: bytes, source: str) -> BaselineFile:
+    """Return the baseline in a file's content; errors as in load_run."""
+    return _load("baseline", data, source, BaselineFile)
+
+
+def dump_steps(steps: Sequence[Step]) -> bytes:
+    """Return the steps of a history as a file's content."""
+    return _dump("steps", tuple(steps))
+
+
+def load_steps(data: bytes, source: str) -> tuple[Step, ...]:
+    """Return the steps in a file's content; errors as in load_run."""
+    return _load("steps", data, source, tuple[Step, ...])
+
+
+def dump_duets(duets: Sequence[DuetRun]) -> bytes:
+    """Return sampled rounds as a file's content."""
+    return _dump("duets", tuple(duets))
+
+
+def load_duets(data: bytes, source: str) -> tuple[DuetRun, ...]:
+    """Return the sampled rounds in a file's content; errors as in load_run."""
+    return _load("duets", data, source, tuple[DuetRun, ...])
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """
+    Write *data* to *path* so that a reader sees the old file or the new one, never a part.
+
+    Raises:
+        StoreError: If the disk is full or the folder cannot be written.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+        way_out = (
+            "the disk is full: free some space and run again, finished results are kept"
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}
+            else "make the folder writable, or choose another one"
+        )
+        raise StoreError(f"cannot write {path}: {error.strerror}; {way_out}") from error
+
+
+def read_file(path: Path) -> bytes:
+    """
+    Return the content of *path*.
+
+    Raises:
+        StoreError: If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _dump(schema: str, value: object) -> bytes:
+    # Keys in a fixed order make equal values equal bytes, on every machine.
+    return msgspec.json.encode(
+        {"schema": schema, "schema_version": SCHEMA_VERSION, "data": value}, order="deterministic"
+    )
+
+
+def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(
+            f"{source} is not a whole agent-perf file ({error}; {len(data)} bytes): "
+            "it was cut or changed; delete it and measure again"
+        ) from error
+    if header.schema != f"{schema}" or header.schema_version < 1:
+        raise StoreError(
+            f"{source} holds {header.schema or 'something else'!r}; want an agent-perf {schema!r}"
+        )
+    if header.schema_version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{source} has schema version {header.schema_version}, and this agent-perf reads up "
+            f"to {SCHEMA_VERSION}: upgrade agent-perf, or delete the file and measure again"
+        )
+    try:
+        raw = msgspec.json.decode(data, type=_File).data
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.DecodeError as error:
+        raise StoreError(
+            f"{source} does not hold a valid {schema} ({error}); delete it and measure again"
+        ) from error
