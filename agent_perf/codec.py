@@ -162,10 +162,7 @@ def read_file(path: Path) -> bytes:
 
 
 def _dump(schema: str, value: object) -> bytes:
-    # Keys in a fixed order make equal values equal bytes, on every machine.
-    return msgspec.json.encode(
-        {"schema": schema, "schema_version": SCHEMA_VERSION, "data": value}, order="deterministic"
-    )
+    return msgspec.json.encode({"schema": schema, "schema_version": SCHEMA_VERSION, "data": value})
 
 
 def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
@@ -176,7 +173,7 @@ def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
             f"{source} is not a whole agent-perf file ({error}; {len(data)} bytes): "
             "it was cut or changed; delete it and measure again"
         ) from error
-    if header.schema != f"{schema}" or header.schema_version < 1:
+    if header.schema != schema or header.schema_version < 1:
         raise StoreError(
             f"{source} holds {header.schema or 'something else'!r}; want an agent-perf {schema!r}"
         )
