@@ -1,0 +1,81 @@
+"""
+Virtual time, and the outside world in it.
+
+`simulate` runs code on a loop whose clock is virtual; the services stand in for Redis,
+a database, HTTP, a model and Pusher behind the real client libraries. Services are
+imported when first used: they bring redis, SQLAlchemy and respx.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from agent_perf.sim.draws import Draws
+from agent_perf.sim.latency import (
+    U53,
+    LatencyTable,
+    constant_table,
+    default_tables,
+    tables_digest,
+)
+from agent_perf.sim.loop import SimLoop
+from agent_perf.sim.request import (
+    BACKGROUND_ID,
+    RequestState,
+    Witness,
+    request_scope,
+    running_request,
+)
+from agent_perf.sim.simulation import EPOCH_S, simulate
+
+if TYPE_CHECKING:
+    from agent_perf.sim.services import llm
+    from agent_perf.sim.services.db import SimDatabase
+    from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
+    from agent_perf.sim.services.llm import SimLlm
+    from agent_perf.sim.services.pusher import SimPusher
+    from agent_perf.sim.services.redis import SimRedis
+
+__all__ = [
+    "BACKGROUND_ID",
+    "EPOCH_S",
+    "U53",
+    "Draws",
+    "LatencyTable",
+    "Reply",
+    "RequestState",
+    "SimDatabase",
+    "SimHttp",
+    "SimLlm",
+    "SimLoop",
+    "SimPusher",
+    "SimRedis",
+    "SimRequest",
+    "Witness",
+    "constant_table",
+    "default_tables",
+    "llm",
+    "request_scope",
+    "running_request",
+    "simulate",
+    "tables_digest",
+]
+
+_HOME = {
+    "Reply": "http",
+    "SimDatabase": "db",
+    "SimHttp": "http",
+    "SimLlm": "llm",
+    "SimPusher": "pusher",
+    "SimRedis": "redis",
+    "SimRequest": "http",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "llm":
+        return import_module("agent_perf.sim.services.llm")
+    if name in _HOME:
+        return getattr(import_module(f"agent_perf.sim.services.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'agent_perf.sim' has no attribute {name!r}")
