@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from agent_perf.errors import StoreError
+from agent_perf.errors import SampleError, StoreError
 from agent_perf.records import Decision, DuetRun, Failure, Run, Step
 
 SCHEMA_VERSION: Final = 1
@@ -185,7 +185,7 @@ def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
     try:
         raw = msgspec.json.decode(data, type=_File).data
         return msgspec.json.decode(raw, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, SampleError) as error:
         raise StoreError(
             f"{source} does not hold a valid {schema} ({error}); delete it and measure again"
         ) from error

@@ -11,6 +11,7 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from agent_perf.errors import SampleError
 
@@ -113,8 +114,18 @@ class Environment:
 
     @property
     def key(self) -> str:
-        """What a result file's name carries: runs with equal keys are comparable."""
-        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}"
+        """What a result file's name carries: with an equal key, a run need not be repeated."""
+        packages = ",".join(f"{name}={self.packages[name]}" for name in sorted(self.packages))
+        digest = sha256(packages.encode()).hexdigest()
+        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}-{digest[:8]}"
+
+    def comparable_with(self, other: Environment) -> bool:
+        """Return True if runs in both may be compared: same Python, harness and scenario."""
+        return (self.python, self.harness, self.scenario) == (
+            other.python,
+            other.harness,
+            other.scenario,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +178,11 @@ class Run:
     def benchmark(self) -> str:
         """Name of the benchmark: the scenario and its load, ``agent.chat@200``."""
         return f"{self.scenario}@{self.users}"
+
+    @property
+    def key(self) -> str:
+        """Name under which the run is stored: the benchmark and its environment."""
+        return f"{self.benchmark}-{self.environment.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

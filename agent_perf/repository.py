@@ -1,0 +1,191 @@
+"""
+What we ask of git: refs, ranges, and the files of a commit.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent_perf.errors import RepositoryError
+
+WORKTREE: Final = "worktree"
+"""Names the uncommitted files as they are, wherever a commit is asked for."""
+
+_TIMEOUT_S: Final = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit: 40 hex digits, the first line of its message, its time in s since 1970."""
+
+    id: str
+    subject: str
+    time_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """
+    A git work tree.
+
+    Attributes:
+        root: Its top folder.
+    """
+
+    root: Path
+
+    def resolve(self, ref: str) -> str:
+        """
+        Return the commit that *ref* names, 40 hex digits, or WORKTREE for WORKTREE.
+
+        Raises:
+            RepositoryError: If there is no such commit here.
+        """
+        if ref == WORKTREE:
+            return WORKTREE
+        found = self._try(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        )
+        if found is None:
+            hint = (
+                "this is a shallow clone: fetch the rest with `git fetch --unshallow` "
+                "(in a CI file: fetch-depth: 0)"
+                if self.is_shallow()
+                else "see `git log --oneline` and `git branch --all` for what there is"
+            )
+            raise RepositoryError(f"no commit {ref!r} in {self.root}; {hint}")
+        return found
+
+    def commit(self, commit_id: str) -> Commit:
+        """Return what git knows of *commit_id*, which resolve returned."""
+        return self._log("-1", commit_id)[0]
+
+    def commits(self, revisions: str) -> tuple[Commit, ...]:
+        """
+        Return the commits of *revisions*, ``A..B`` or one ref, oldest first.
+
+        ``A..B`` includes A itself, so that there is something to compare B with.
+
+        Raises:
+            RepositoryError: If a ref does not exist or the range is empty.
+        """
+        start, dots, end = revisions.partition("..")
+        if not dots:
+            return (self.commit(self.resolve(revisions)),)
+        first, last = self.resolve(start or "HEAD"), self.resolve(end.lstrip(".") or "HEAD")
+        found = self._log("--first-parent", "--reverse", f"{first}..{last}")
+        if not found:
+            raise RepositoryError(
+                f"no commits in {revisions!r}: {end or 'HEAD'} does not come after {start}"
+            )
+        return (self.commit(first), *found)
+
+    def default_base(self, head: str) -> str:
+        """
+        Return the commit to compare *head* with when none is named.
+
+        The merge base with the default branch; on the default branch itself, the commit
+        before; for uncommitted changes on it, the commit they are made on.
+
+        Raises:
+            RepositoryError: If there is no commit before, or the clone is too shallow to tell.
+        """
+        here = self.resolve("HEAD") if head == WORKTREE else head
+        branch = self._default_branch()
+        base = self._try("merge-base", branch, here) if branch else None
+        if base is not None and base != here:
+            return base
+        if head == WORKTREE and self.is_dirty():
+            return here
+        parent = self._try("rev-parse", "--verify", "--quiet", f"{here}^")
+        if parent is None:
+            hint = (
+                "the clone is shallow: `git fetch --unshallow` (in a CI file: fetch-depth: 0)"
+                if self.is_shallow()
+                else "it is the first commit: name another base"
+            )
+            raise RepositoryError(f"nothing to compare {here[:8]} with; {hint}")
+        return parent
+
+    def is_dirty(self) -> bool:
+        """Return True if tracked files have uncommitted changes."""
+        return bool(self._run("status", "--porcelain", "--untracked-files=no"))
+
+    def is_shallow(self) -> bool:
+        """Return True if history was cut when the repository was cloned."""
+        return self._run("rev-parse", "--is-shallow-repository") == "true"
+
+    def export(self, commit_id: str, folder: Path) -> None:
+        """
+        Write the files of *commit_id* into *folder*, which must be empty or absent.
+
+        Raises:
+            RepositoryError: If git fails.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        # An archive leaves the user's index and work tree alone, and needs no lock.
+        archive = self._bytes("archive", "--format=tar", commit_id)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(folder, filter="data")
+
+    def _default_branch(self) -> str | None:
+        remote = self._try("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
+        names = [remote] if remote else []
+        for name in (*names, "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master"):
+            if self._try("rev-parse", "--verify", "--quiet", name) is not None:
+                return name
+        return None
+
+    def _log(self, *arguments: str) -> tuple[Commit, ...]:
+        lines = self._run("log", "--format=%H%x00%ct%x00%s", *arguments, "--").splitlines()
+        rows = (line.split("\0", 2) for line in lines)
+        return tuple(Commit(id=row[0], time_s=int(row[1]), subject=row[2]) for row in rows)
+
+    def _try(self, *arguments: str) -> str | None:
+        done = _git(self.root, *arguments)
+        return done.stdout.decode().strip() if done.returncode == 0 else None
+
+    def _run(self, *arguments: str) -> str:
+        return self._bytes(*arguments).decode("utf-8", "replace").strip("\n")
+
+    def _bytes(self, *arguments: str) -> bytes:
+        done = _git(self.root, *arguments)
+        if done.returncode != 0:
+            message = done.stderr.decode("utf-8", "replace").strip()
+            raise RepositoryError(f"git {' '.join(arguments)} failed in {self.root}: {message}")
+        return done.stdout
+
+
+def find_repository(start: Path) -> Repository:
+    """
+    Return the repository that *start* lies in.
+
+    Raises:
+        RepositoryError: If it lies in none, or git is not installed.
+    """
+    done = _git(start, "rev-parse", "--show-toplevel")
+    if done.returncode != 0:
+        message = done.stderr.decode("utf-8", "replace").strip()
+        raise RepositoryError(f"{start} is not in a git repository ({message}); run `git init`")
+    return Repository(root=Path(done.stdout.decode().strip()))
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    # Inside a git hook these name another repository, and would win over the folder.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=environ | {"LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        raise RepositoryError("git is not installed, or not on PATH; install it") from None

@@ -1,0 +1,82 @@
+"""
+Finds the scenarios in a benchmark package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_perf.errors import ConfigError, UsageError
+from agent_perf.suite.declaration import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenModule:
+    """A benchmark file that cannot be imported: its name, the error, the traceback."""
+
+    name: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """
+    What a benchmark package holds.
+
+    Attributes:
+        scenarios: By name, in alphabetical order.
+        broken: Files that cannot be imported, likewise.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    broken: tuple[BrokenModule, ...]
+
+
+def load_catalog(package: str, root: Path) -> Catalog:
+    """
+    Import every module of *package* and return its scenarios.
+
+    A module that cannot be imported is told, and takes none of the others with it.
+
+    Args:
+        package: Folder of the benchmarks, relative to *root*.
+        root: Folder put first on the import path.
+
+    Raises:
+        UsageError: If there is no such folder.
+        ConfigError: If two scenarios have one name.
+    """
+    folder = root / package
+    if not folder.is_dir():
+        raise UsageError(
+            f"no benchmark package {package!r} in {root}; set `benchmarks` in the configuration"
+        )
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    dotted = package.strip("/").replace("/", ".")
+    found: dict[str, Scenario] = {}
+    broken = []
+    modules = sorted(info.name for info in pkgutil.walk_packages([str(folder)], f"{dotted}."))
+    for name in (dotted, *modules):
+        try:
+            module = importlib.import_module(name)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (a file may raise anything, even SystemExit)
+            text = "".join(traceback.format_exception(error))
+            message = f"{type(error).__name__}: {error}"
+            broken.append(BrokenModule(name=name, message=message, traceback=text[-4000:]))
+            continue
+        for value in vars(module).values():
+            if isinstance(value, Scenario) and found.setdefault(value.name, value) is not value:
+                raise ConfigError(
+                    f"two scenarios are named {value.name!r}: in {found[value.name].source} and "
+                    f"{value.source}; rename one"
+                )
+    return Catalog(scenarios=tuple(found[name] for name in sorted(found)), broken=tuple(broken))

@@ -1,0 +1,146 @@
+"""
+Sets workers to trees, and hands on what they tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from agent_perf.records import Failure
+from agent_perf.suite.tree import Tree
+from agent_perf.suite.worker import Event, Order
+
+_GRACE_S: Final = 10.0
+"""Beyond a benchmark's own limit, for the worker to notice and say so itself."""
+
+_STDERR_CHARS: Final = 2000
+
+
+def measure_tree(
+    tree: Tree,
+    *,
+    package: str,
+    time_limit_s: float,
+    stored: Sequence[str] = (),
+    only: Sequence[str] = (),
+) -> Iterator[Event]:
+    """
+    Yield what happens while the benchmarks of *tree* run in a fresh process.
+
+    Whatever goes wrong with the process comes as a ``failed`` event, once for each
+    benchmark that is still owed; the process is gone when the iterator is.
+
+    Args:
+        tree: From lay_out.
+        package: The benchmark package, relative to the tree's root.
+        time_limit_s: Real seconds for one benchmark, and for importing them all.
+        stored: As in Order.
+        only: As in Order.
+    """
+    order = Order(
+        commit=tree.commit,
+        root=str(tree.root),
+        package=package,
+        stored=tuple(stored),
+        only=tuple(only),
+        time_limit_s=time_limit_s,
+    )
+    with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(msgspec.json.encode(order))
+            process.stdin.close()
+            yield from _events(process, order, stderr)
+        finally:
+            _end(process)
+
+
+def _start(tree: Tree, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    harness = str(Path(__file__).parents[2])
+    path = [*(str(folder) for folder in tree.path), harness]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    return subprocess.Popen(
+        # -P: the current folder must not come before the tree's own path.
+        [sys.executable, "-P", "-m", "agent_perf.suite.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        cwd=tree.root,
+        env=environ,
+        start_new_session=True,
+    )
+
+
+def _events(process: subprocess.Popen[bytes], order: Order, stderr: IO[bytes]) -> Iterator[Event]:
+    owed: dict[str, None] = {order.package: None}
+    assert process.stdout is not None
+    lines = _Lines(process.stdout.fileno())
+    while (line := lines.next(order.time_limit_s + _GRACE_S)) is not None:
+        if not line:
+            break
+        event = msgspec.json.decode(line, type=Event)
+        if event.kind == "found":
+            owed = dict.fromkeys(event.names)
+        elif event.kind in {"run", "failed"}:
+            owed.pop(event.names[0], None)
+        elif event.kind == "kept":
+            owed.pop(event.names[0].rsplit("-py", 1)[0], None)
+        yield event
+    for name in owed:
+        yield Event(kind="failed", names=(name,), failure=_owed(order, name, line is None, stderr))
+
+
+def _owed(order: Order, name: str, hung: bool, stderr: IO[bytes]) -> Failure:
+    stderr.seek(0)
+    said = stderr.read().decode("utf-8", "replace")[-_STDERR_CHARS:]
+    return Failure(
+        benchmark=name,
+        commit=order.commit,
+        category="time limit" if hung else "crashed",
+        message=(
+            f"no answer from the process for {order.time_limit_s + _GRACE_S:g} s"
+            if hung
+            else "the process ended before it got here"
+        ),
+        traceback=said,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _Lines:
+    """Lines from a pipe, each with a deadline."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._buffer = b""
+
+    def next(self, timeout_s: float) -> bytes | None:
+        """Return the next line, empty at the end of the pipe, or None after *timeout_s*."""
+        deadline_s = time.monotonic() + timeout_s
+        while b"\n" not in self._buffer:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not select.select([self._fd], [], [], left_s)[0]:
+                return None
+            chunk = os.read(self._fd, 1 << 16)
+            if not chunk:
+                return b""
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line

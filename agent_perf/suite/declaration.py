@@ -1,0 +1,130 @@
+"""
+What a user writes: a system built in a world, and the request that is measured.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent_perf.errors import ConfigError
+from agent_perf.load import Request
+from agent_perf.sim import LatencyTable
+from agent_perf.suite.world import World
+
+Build = Callable[[World], AsyncIterator[Request]]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    A system, the load on it, and what it promises.
+
+    Attributes:
+        name: ``family.name``, of letters, digits and underscores.
+        build: Opens the system in a world, gives the request function, closes it.
+        users: Loads to measure at: numbers of concurrent users, each >= 1.
+        requests: Requests per load, shared out among the users, rounded up.
+        warmup: Requests per user that come first and are forgotten.
+        think: Operation whose latency table is the users' think time; None for none.
+        seed: Of all draws.
+        tables: Latency tables of this scenario, over the defaults.
+        targets: Metric to the largest value allowed, in base units.
+        source: The file that defines it.
+    """
+
+    name: str
+    build: Callable[[World], AbstractAsyncContextManager[Request]]
+    users: tuple[int, ...]
+    requests: int
+    warmup: int
+    think: str | None
+    seed: int
+    tables: Mapping[str, LatencyTable]
+    targets: Mapping[str, float]
+    source: Path
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                f"scenario name {self.name!r}; want family.name, of letters, digits and underscores"
+            )
+        if not self.users or any(type(n) is not int or n < 1 for n in self.users):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want integers >= 1")
+        if len(set(self.users)) != len(self.users):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want each load once")
+        if self.requests < 1:
+            raise ConfigError(f"scenario {self.name}: requests={self.requests}; want >= 1")
+        if self.warmup < 0:
+            raise ConfigError(f"scenario {self.name}: warmup={self.warmup}; want >= 0")
+        for metric, at_most in self.targets.items():
+            if not 0 < at_most < float("inf"):
+                raise ConfigError(
+                    f"scenario {self.name}: target {metric} = {at_most}; want finite, > 0"
+                )
+
+    def benchmarks(self) -> tuple[str, ...]:
+        """Return the names of its benchmarks, one per load: ``agent.chat@200``."""
+        return tuple(f"{self.name}@{users}" for users in self.users)
+
+
+def scenario(
+    name: str,
+    *,
+    users: tuple[int, ...] = (1, 50, 200),
+    requests: int = 600,
+    warmup: int = 1,
+    think: str | None = "think",
+    seed: int = 1,
+    tables: Mapping[str, LatencyTable] | None = None,
+    targets: Mapping[str, float] | None = None,
+) -> Callable[[Build], Scenario]:
+    """
+    Make a scenario of an async generator function.
+
+    It builds the system in the world, yields the request function, and tears down::
+
+        @scenario("shop.search", targets={"latency.p95": 0.150})
+        async def search(world):
+            redis = world.redis.client()
+
+            async def request(ask):
+                hit = await redis.get(f"q:{ask.index % 10}")
+                return "miss" if hit is None else "hit"
+
+            yield request
+            await redis.aclose()
+
+    The arguments are the attributes of Scenario.
+
+    Raises:
+        ConfigError: If a value is not valid, or the function is no async generator.
+    """
+
+    def decorate(build: Build) -> Scenario:
+        if not inspect.isasyncgenfunction(build):
+            raise ConfigError(
+                f"scenario {name}: {build.__qualname__} is no async generator function; "
+                "want `async def` with one `yield` of the request function"
+            )
+        return Scenario(
+            name=name,
+            build=asynccontextmanager(build),
+            users=users,
+            requests=requests,
+            warmup=warmup,
+            think=think,
+            seed=seed,
+            tables=tables or {},
+            targets=targets or {},
+            source=Path(inspect.getsourcefile(build) or "unknown"),
+        )
+
+    return decorate

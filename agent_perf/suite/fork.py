@@ -1,0 +1,116 @@
+"""
+Runs one function in a forked process, with a time limit.
+
+A fork starts with everything imported and nothing used: no benchmark sees what another
+left behind, a crash takes only its own benchmark, and a hang can be ended.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from agent_perf.errors import NothingMeasuredError, SampleError
+
+_READ_BYTES: Final = 1 << 16
+_TRACEBACK_CHARS: Final = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Why a function gave no result; the attributes are those of records.Failure."""
+
+    category: str
+    message: str
+    traceback: str = ""
+
+
+def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes | Broken:
+    """
+    Return what *function* returns, run in a process of its own.
+
+    Args:
+        function: Runs in the fork; what it raises comes back as Broken.
+        time_limit_s: Real seconds until the process and its children are killed.
+    """
+    read_fd, write_fd = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_fd)
+        _child(function, write_fd)
+    os.close(write_fd)
+    try:
+        answer = _read_all(read_fd, time.monotonic() + time_limit_s)
+    finally:
+        os.close(read_fd)
+        _end(pid)
+    if answer is None:
+        return Broken(
+            category="time limit",
+            message=f"still running after {time_limit_s:g} s and stopped; raise `time_limit_s` "
+            "in the configuration if it needs longer",
+        )
+    if answer[:1] == b"+":
+        return answer[1:]
+    if answer[:1] == b"-":
+        return msgspec.json.decode(answer[1:], type=Broken)
+    return Broken(category="crashed", message="the process ended without a word (a crash in C?)")
+
+
+def _child(function: Callable[[], bytes], write_fd: int) -> None:
+    # Whatever happens, the fork must not return into its parent's code.
+    try:
+        # A group of its own, so that what it starts can be ended with it.
+        os.setpgid(0, 0)
+        try:
+            answer = b"+" + function()
+        except BaseException as error:  # noqa: BLE001 (told to the parent, with its traceback)
+            answer = b"-" + msgspec.json.encode(_broken(error))
+        with os.fdopen(write_fd, "wb") as pipe:
+            pipe.write(answer)
+    finally:
+        os._exit(0)
+
+
+def _broken(error: BaseException) -> Broken:
+    text = "".join(traceback.format_exception(error))
+    category = "raised"
+    if isinstance(error, SampleError | NothingMeasuredError):
+        category = "not a number"
+    return Broken(
+        category=category,
+        message=f"{type(error).__name__}: {error}",
+        traceback=text[-_TRACEBACK_CHARS:],
+    )
+
+
+def _read_all(read_fd: int, deadline_s: float) -> bytes | None:
+    """Return all bytes until the end of the pipe, or None at the deadline."""
+    chunks = []
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        ready, _, _ = select.select([read_fd], [], [], left_s)
+        if ready:
+            chunk = os.read(read_fd, _READ_BYTES)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+    return None
+
+
+def _end(pid: int) -> None:
+    """Kill the process group of *pid*, and take its exit status."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It ended by itself, or has not made its group yet: the second kill is for that.
+            continue
+    os.waitpid(pid, 0)

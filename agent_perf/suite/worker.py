@@ -1,0 +1,131 @@
+"""
+The process that measures one tree: ``python -m agent_perf.suite.worker``.
+
+It reads one order from standard input and writes one event per line. The code under
+test is imported once; each benchmark then runs in a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from agent_perf import codec
+from agent_perf.errors import AgentPerfError
+from agent_perf.measure import current_environment
+from agent_perf.records import Failure, Run
+from agent_perf.suite.catalog import load_catalog
+from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.fork import run_in_fork
+from agent_perf.suite.runner import run_scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    What a worker is to do.
+
+    Attributes:
+        commit: What the code is.
+        root: Folder that holds the benchmark package.
+        package: The benchmark package, relative to *root*.
+        stored: Benchmark and environment, as Run.key gives them, that need not run again.
+        only: Patterns of benchmark names to run; empty: all.
+        time_limit_s: Real seconds for one benchmark.
+    """
+
+    commit: str
+    root: str
+    package: str
+    stored: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    time_limit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """
+    What a worker tells.
+
+    Attributes:
+        kind: ``found`` (all benchmarks to run), ``kept`` (one is stored already),
+            ``started``, ``run`` or ``failed`` (one began, ended, gave no value).
+        names: Benchmarks, or for ``kept`` a Run.key.
+        run: For ``run``.
+        failure: For ``failed``.
+    """
+
+    kind: Literal["found", "kept", "started", "run", "failed"]
+    names: tuple[str, ...] = ()
+    run: Run | None = None
+    failure: Failure | None = None
+
+
+def main() -> None:
+    """Carry out the order on standard input."""
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    # What the code under test prints must not get among the events.
+    channel = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def tell(event: Event) -> None:
+        channel.write(msgspec.json.encode(event) + b"\n")
+        channel.flush()
+
+    try:
+        carry_out(order, tell)
+    except AgentPerfError as error:
+        tell(_failed(order, order.package, "suite", str(error)))
+
+
+def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
+    """Run what *order* says, and *tell* what comes of it."""
+    catalog = load_catalog(order.package, Path(order.root))
+    for module in catalog.broken:
+        tell(_failed(order, module.name, "import", module.message, module.traceback))
+    wanted = [
+        (scenario, users, name)
+        for scenario in catalog.scenarios
+        for users, name in zip(scenario.users, scenario.benchmarks(), strict=True)
+        if not order.only or any(fnmatchcase(name, pattern) for pattern in order.only)
+    ]
+    tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
+    for scenario, users, name in wanted:
+        key = f"{name}-{current_environment((scenario.source,)).key}"
+        if key in order.stored:
+            tell(Event(kind="kept", names=(key,)))
+        else:
+            tell(Event(kind="started", names=(name,)))
+            tell(_measure(order, scenario, users, name))
+
+
+def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
+    answer = run_in_fork(
+        lambda: codec.dump_run(run_scenario(scenario, users, commit=order.commit)),
+        time_limit_s=order.time_limit_s,
+    )
+    if isinstance(answer, bytes):
+        return Event(kind="run", names=(name,), run=codec.load_run(answer, f"worker: {name}"))
+    return _failed(order, name, answer.category, answer.message, answer.traceback)
+
+
+def _failed(order: Order, name: str, category: str, message: str, traceback: str = "") -> Event:
+    failure = Failure(
+        benchmark=name,
+        commit=order.commit,
+        category=category,
+        message=message,
+        traceback=traceback,
+    )
+    return Event(kind="failed", names=(name,), failure=failure)
+
+
+if __name__ == "__main__":
+    main()

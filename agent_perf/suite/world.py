@@ -1,0 +1,88 @@
+"""
+The world that a scenario runs in: a clock, dice, and the services around the system.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from agent_perf.sim import Draws, SimLoop, Witness
+from agent_perf.units import NS
+
+if TYPE_CHECKING:
+    from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimPusher, SimRedis
+
+
+class World:
+    """
+    One simulated world; each service exists from its first use.
+
+    Args:
+        loop: The virtual-time loop it lives on.
+        draws: All randomness.
+        witness: Who is told what happened.
+    """
+
+    def __init__(self, loop: SimLoop, draws: Draws, witness: Witness) -> None:
+        self._loop = loop
+        self.draws = draws
+        self.witness = witness
+
+    def now_s(self) -> float:
+        """Return the virtual time in seconds since the world began."""
+        return self._loop.time()
+
+    async def sleep(self, operation: str, detail: str = "") -> None:
+        """
+        Wait for a drawn latency of *operation*, as a stand-in for work done elsewhere.
+
+        Raises:
+            ConfigError: If there is no latency table of that name.
+        """
+        start_ns = self._loop.now_ns
+        await asyncio.sleep(self.draws.ns(operation) / NS)
+        self.witness.span(operation, start_ns, self._loop.now_ns, detail)
+
+    async def tool(self, name: str) -> None:
+        """Call tool *name*: one unit of work, and a drawn latency of ``tool.call``."""
+        self.witness.count("tool_calls", 1, name)
+        await self.sleep("tool.call", name)
+
+    @cached_property
+    def redis(self) -> SimRedis:
+        """A Redis server; ``.client()`` gives real redis-py clients of it."""
+        from agent_perf.sim import SimRedis
+
+        return SimRedis(self.draws, self.witness)
+
+    @cached_property
+    def database(self) -> SimDatabase:
+        """A SQL database; ``.engine()`` gives real SQLAlchemy async engines on it."""
+        from agent_perf.sim import SimDatabase
+
+        return SimDatabase(self.draws, self.witness)
+
+    @cached_property
+    def http(self) -> SimHttp:
+        """The network; ``.client()`` gives real httpx clients on it."""
+        from agent_perf.sim import SimHttp
+
+        return SimHttp(self.draws, self.witness)
+
+    @cached_property
+    def llm(self) -> SimLlm:
+        """A model endpoint that speaks OpenAI's chat completions, at ``.base_url``."""
+        from agent_perf.sim import SimLlm
+
+        return SimLlm(self.http, self.draws, self.witness)
+
+    @cached_property
+    def pusher(self) -> SimPusher:
+        """A Pusher HTTP API, application ``1``, key ``key``, secret ``secret``."""
+        from agent_perf.sim import SimPusher
+
+        return SimPusher(
+            self.http, self.draws, self.witness, app_id="1", key="key", secret="secret"
+        )
