@@ -1,0 +1,31 @@
+"""
+Pure mathematics on recorded numbers: what a run comes to, and what became of it.
+"""
+
+from __future__ import annotations
+
+from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
+from agent_perf.stats.direction import Direction, direction
+from agent_perf.stats.duet import LOOKS, compare_duet, more_rounds
+from agent_perf.stats.quantiles import nearest_rank, samples_needed
+from agent_perf.stats.student_t import t_quantile
+from agent_perf.stats.summary import summarize, work_metric
+from agent_perf.stats.trimmed import TrimmedMean, trimmed_mean
+
+__all__ = [
+    "LOOKS",
+    "Direction",
+    "PairedShift",
+    "TrimmedMean",
+    "compare_duet",
+    "compare_exact",
+    "direction",
+    "more_rounds",
+    "nearest_rank",
+    "paired_shift",
+    "samples_needed",
+    "summarize",
+    "t_quantile",
+    "trimmed_mean",
+    "work_metric",
+]

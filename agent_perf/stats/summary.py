@@ -1,0 +1,89 @@
+"""
+The numbers that a run comes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from agent_perf.errors import SampleError
+from agent_perf.records import Evidence, Metric, Run
+from agent_perf.stats.quantiles import nearest_rank, samples_needed
+from agent_perf.units import NS
+
+_OVERALL: Final = (("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99"))
+_PER_PATH: Final = _OVERALL[:2]
+
+_COST_COUNT: Final = "llm_cost_nanousd"
+_COST_METRIC: Final = "work.llm_cost_usd"
+
+
+def summarize(run: Run) -> tuple[Metric, ...]:
+    """
+    Return every metric of *run*, all exact: latencies, success, throughput, work counts.
+
+    Failed requests count in the latencies, for their users waited too. Percentiles that
+    the number of requests does not carry are left out. Each path has its own latencies,
+    because the median of a cached path is the latency of a hit.
+
+    Raises:
+        SampleError: If the run has no request.
+    """
+    if not run.latency_ns:
+        raise SampleError(
+            f"run {run.benchmark} has no request; want at least one: see that the scenario "
+            "yields its request function and asks for requests"
+        )
+    return (
+        *_latencies("latency", run.latency_ns, _OVERALL),
+        _mean(run.latency_ns),
+        *_path_latencies(run),
+        *_totals(run),
+        *(work_metric(run, name) for name in sorted(run.counts)),
+    )
+
+
+def work_metric(run: Run, name: str) -> Metric:
+    """Return the total of work count *name* over *run*; what was never counted is 0."""
+    total = run.counts.get(name, 0)
+    count = len(run.latency_ns)
+    if name == _COST_COUNT:
+        return _metric(_COST_METRIC, total / NS, "usd", count)
+    return _metric(f"work.{name}", total, "bytes" if name.startswith("bytes_") else "count", count)
+
+
+def _latencies(
+    prefix: str, latency_ns: Sequence[int], quantiles: Sequence[tuple[str, str]]
+) -> Iterator[Metric]:
+    ordered = sorted(latency_ns)
+    for label, q in quantiles:
+        if len(ordered) >= samples_needed(q):
+            yield _metric(f"{prefix}.{label}", nearest_rank(ordered, q) / NS, "s", len(ordered))
+
+
+def _mean(latency_ns: Sequence[int]) -> Metric:
+    # One division of integers, which Python rounds correctly: the same everywhere.
+    return _metric("latency.mean", sum(latency_ns) / (len(latency_ns) * NS), "s", len(latency_ns))
+
+
+def _path_latencies(run: Run) -> Iterator[Metric]:
+    by_path: dict[str, list[int]] = {}
+    for label, latency in zip(run.path, run.latency_ns, strict=True):
+        by_path.setdefault(label, []).append(latency)
+    for label in sorted(by_path):
+        if label:
+            yield from _latencies(f"latency.{label}", by_path[label], _PER_PATH)
+
+
+def _totals(run: Run) -> Iterator[Metric]:
+    count = len(run.latency_ns)
+    yield _metric("success_ratio", (count - len(run.errors)) / count, "ratio", count)
+    if run.duration_ns > 0:
+        yield _metric("throughput", count * NS / run.duration_ns, "per_s", count)
+
+
+def _metric(name: str, value: float, unit: str, sample_count: int) -> Metric:
+    return Metric(
+        name=name, value=value, unit=unit, evidence=Evidence.EXACT, sample_count=sample_count
+    )
