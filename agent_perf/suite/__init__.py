@@ -4,22 +4,26 @@ from agent_perf.load import Ask, Request
 from agent_perf.suite.catalog import Catalog, load_catalog
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
+from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.runner import run_scenario
-from agent_perf.suite.tree import Tree, lay_out
+from agent_perf.suite.tree import Tree, arrange, lay_out
 from agent_perf.suite.worker import Event
 from agent_perf.suite.world import World
 
 __all__ = [
     "Ask",
+    "Broken",
     "Catalog",
     "Event",
     "Request",
     "Scenario",
     "Tree",
     "World",
+    "arrange",
     "lay_out",
     "load_catalog",
     "measure_tree",
+    "run_in_fork",
     "run_scenario",
     "scenario",
 ]

@@ -52,19 +52,40 @@ def lay_out(repository: Repository, commit: str, config: Config, folder: Path) -
     else:
         checkout = folder / "checkout"
         repository.export(commit, checkout)
+    tree = arrange(checkout, commit=commit, config=config, overlay=folder / "overlay")
+    if tree.root != repository.root:
+        _replace_with_link(tree.root / config.benchmarks, repository.root / config.benchmarks)
+    return tree
+
+
+def arrange(
+    checkout: Path, *, commit: str, config: Config, overlay: Path, harness: Path = _HARNESS
+) -> Tree:
+    """
+    Return the tree of the files of a commit in *checkout*.
+
+    Args:
+        checkout: All files of the commit; left as they are.
+        commit: What they are.
+        config: Which folders are what.
+        overlay: Where the harness and what is under test are laid over each other, if the
+            configuration asks for it; empty or absent.
+        harness: The package ``agent_perf`` that everything else is taken from.
+
+    Raises:
+        TargetImportError: If the checkout lacks a folder that is to be under test.
+    """
     if config.under_test:
-        root = folder / "overlay"
-        _overlay(checkout, config.under_test, root, commit)
-    else:
-        root = checkout
-    if root != repository.root:
-        _replace_with_link(root / config.benchmarks, repository.root / config.benchmarks)
+        _overlay(checkout, config.under_test, overlay, commit, harness)
+        return Tree(commit=commit, root=overlay, path=(overlay,))
     sources = (checkout / name for name in config.source if (checkout / name).is_dir())
-    path = (root,) if config.under_test else (root, *(p for p in sources if p != root))
-    return Tree(commit=commit, root=root, path=path)
+    path = (checkout, *(source for source in sources if source != checkout))
+    return Tree(commit=commit, root=checkout, path=path)
 
 
-def _overlay(checkout: Path, under_test: tuple[str, ...], root: Path, commit: str) -> None:
+def _overlay(
+    checkout: Path, under_test: tuple[str, ...], root: Path, commit: str, harness: Path
+) -> None:
     """Make *root* hold the harness, with the folders *under_test* from *checkout*."""
     for name in under_test:
         origin = checkout / name
@@ -74,7 +95,7 @@ def _overlay(checkout: Path, under_test: tuple[str, ...], root: Path, commit: st
                 "begin the range later"
             )
         # Every folder on the way down is real, everything beside it is a link.
-        here, there = root, _HARNESS.parent
+        here, there = root, harness.parent
         *parents, last = Path(name).parts
         for part in parents:
             _open_up(here, there, part)
