@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
-from agent_perf.stats.duet import LOOKS, compare_duet, more_rounds
+from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.summary import summarize, work_metric
@@ -20,8 +20,8 @@ __all__ = [
     "compare_duet",
     "compare_exact",
     "direction",
-    "more_rounds",
     "nearest_rank",
+    "needs_more_rounds",
     "paired_shift",
     "samples_needed",
     "summarize",

@@ -69,23 +69,30 @@ def compare_duet(duet: DuetRun, limit_ratio: float | None) -> Comparison:
     )
 
 
-def more_rounds(duet: DuetRun, limit_ratio: float | None, *, rounds_max: int = LOOKS[-1]) -> int:
+def needs_more_rounds(
+    duet: DuetRun, limit_ratio: float | None, *, rounds_max: int = LOOKS[-1]
+) -> bool:
     """
-    Return how many rounds to run before the next look; 0 if there is nothing to wait for.
+    Return True if *duet* wants another round.
+
+    It may be asked after every round: between two looks the answer is yes, whatever the
+    rounds say, because each further look would add to the chance of a false alarm.
 
     Args:
         duet: The rounds so far, maybe none.
         limit_ratio: As for compare_duet.
-        rounds_max: Rounds that the budget allows in all, those so far included.
+        rounds_max: Rounds that the budget allows in all.
 
     Raises:
-        SampleError, ConfigError: As compare_duet.
+        ConfigError: As compare_duet.
     """
     rounds = len(duet.base)
-    if compare_duet(duet, limit_ratio).verdict is not Verdict.UNDECIDED:
-        return 0
-    next_look = next((look for look in LOOKS if look > rounds), rounds)
-    return max(0, min(next_look, rounds_max) - rounds)
+    # A sample that is no time stays one; compare_duet will tell which it is.
+    if rounds >= min(rounds_max, LOOKS[-1]) or not all(map(_is_sample, (*duet.base, *duet.head))):
+        return False
+    if rounds not in LOOKS:
+        return True
+    return compare_duet(duet, limit_ratio).verdict is Verdict.UNDECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +169,16 @@ def _check_limit(duet: DuetRun, limit_ratio: float | None) -> None:
 def _log_ratios(duet: DuetRun) -> list[float]:
     for side, values in (("base", duet.base), ("head", duet.head)):
         for index, value in enumerate(values, 1):
-            if not (math.isfinite(value) and value > 0):
+            if not _is_sample(value):
                 raise SampleError(
                     f"{duet.benchmark} {duet.metric}: {side} gave {value} in round {index}; "
                     "want finite, > 0: measure more calls a round, or mend the benchmark"
                 )
     return [math.log(head / base) for base, head in zip(duet.base, duet.head, strict=True)]
+
+
+def _is_sample(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def _percent(log_ratio: float) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import pytest
 
 from agent_perf.records import DuetRun, Verdict
-from agent_perf.stats import compare_duet, more_rounds
+from agent_perf.stats import compare_duet, needs_more_rounds
 
 CASES = 400
 LIMIT = 0.15
@@ -48,8 +48,8 @@ def study(noise: Noise, change: float) -> tuple[Counter[Verdict], float]:
     for _ in range(CASES):
         head: list[float] = []
         run = _duet(head)
-        while wanted := more_rounds(run, LIMIT):
-            head += [(1 + change) * math.exp(noise(rng)) for _ in range(wanted)]
+        while needs_more_rounds(run, LIMIT):
+            head.append((1 + change) * math.exp(noise(rng)))
             run = _duet(head)
         verdicts[compare_duet(run, LIMIT).verdict] += 1
         rounds += len(head)
