@@ -85,7 +85,7 @@ def _check(table: Mapping[str, Any], source: str) -> Config:
         return msgspec.convert(
             {key.replace("-", "_"): value for key, value in table.items()}, Config
         )
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ConfigError) as error:
         raise ConfigError(f"{source}: {error}") from error
 
 

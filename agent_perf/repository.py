@@ -96,7 +96,7 @@ class Repository:
         Raises:
             RepositoryError: If there is no commit before, or the clone is too shallow to tell.
         """
-        here = self.resolve("HEAD") if head == WORKTREE else head
+        here = self.resolve("HEAD" if head == WORKTREE else head)
         branch = self._default_branch()
         base = self._try("merge-base", branch, here) if branch else None
         if base is not None and base != here:

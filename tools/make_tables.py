@@ -42,6 +42,7 @@ TABLES = {
     "pusher.request": lognormal(20.0, 0.30),
     "disk.read": lognormal(0.1, 0.40),
     "think": exponential(1000.0),
+    "http.connect": lognormal(1.5, 0.30),
 }
 
 

@@ -153,6 +153,10 @@ def error_category(error: Exception) -> str:
 
 
 async def _all(visits: Iterable[Coroutine[None, None, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number, visit in enumerate(visits):
-            group.create_task(visit, name=f"user-{number}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, visit in enumerate(visits):
+                group.create_task(visit, name=f"user-{number}")
+    except ExceptionGroup as failures:
+        # The first one stopped all users; what others raised at that moment says no more.
+        raise failures.exceptions[0] from failures.exceptions[0].__cause__

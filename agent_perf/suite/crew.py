@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -19,6 +18,7 @@ from typing import IO, Final
 import msgspec
 
 from agent_perf.records import Failure
+from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
 from agent_perf.suite.worker import Event, Order
 
@@ -35,6 +35,7 @@ def measure_tree(
     time_limit_s: float,
     stored: Sequence[str] = (),
     only: Sequence[str] = (),
+    stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """
     Yield what happens while the benchmarks of *tree* run in a fresh process.
@@ -48,6 +49,7 @@ def measure_tree(
         time_limit_s: Real seconds for one benchmark, and for importing them all.
         stored: As in Order.
         only: As in Order.
+        stop: When set, the process is ended and nothing more is yielded.
     """
     order = Order(
         commit=tree.commit,
@@ -62,7 +64,7 @@ def measure_tree(
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(order))
             process.stdin.close()
-            yield from _events(process, order, stderr)
+            yield from _events(process, order, stderr, stop or threading.Event())
         finally:
             _end(process)
 
@@ -83,10 +85,12 @@ def _start(tree: Tree, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def _events(process: subprocess.Popen[bytes], order: Order, stderr: IO[bytes]) -> Iterator[Event]:
+def _events(
+    process: subprocess.Popen[bytes], order: Order, stderr: IO[bytes], stop: threading.Event
+) -> Iterator[Event]:
     owed: dict[str, None] = {order.package: None}
     assert process.stdout is not None
-    lines = _Lines(process.stdout.fileno())
+    lines = Lines(process.stdout.fileno(), stop)
     while (line := lines.next(order.time_limit_s + _GRACE_S)) is not None:
         if not line:
             break
@@ -98,6 +102,8 @@ def _events(process: subprocess.Popen[bytes], order: Order, stderr: IO[bytes]) -
         elif event.kind == "kept":
             owed.pop(event.names[0].rsplit("-py", 1)[0], None)
         yield event
+    if stop.is_set():
+        return
     for name in owed:
         yield Event(kind="failed", names=(name,), failure=_owed(order, name, line is None, stderr))
 
@@ -122,25 +128,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-class _Lines:
-    """Lines from a pipe, each with a deadline."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._buffer = b""
-
-    def next(self, timeout_s: float) -> bytes | None:
-        """Return the next line, empty at the end of the pipe, or None after *timeout_s*."""
-        deadline_s = time.monotonic() + timeout_s
-        while b"\n" not in self._buffer:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not select.select([self._fd], [], [], left_s)[0]:
-                return None
-            chunk = os.read(self._fd, 1 << 16)
-            if not chunk:
-                return b""
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line

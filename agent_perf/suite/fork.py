@@ -94,7 +94,7 @@ def _broken(error: BaseException) -> Broken:
 
 def _read_all(read_fd: int, deadline_s: float) -> bytes | None:
     """Return all bytes until the end of the pipe, or None at the deadline."""
-    chunks = []
+    chunks: list[bytes] = []
     while (left_s := deadline_s - time.monotonic()) > 0:
         ready, _, _ = select.select([read_fd], [], [], left_s)
         if ready:

@@ -1,0 +1,5 @@
+"""The command line: ``agent-perf``."""
+
+from agent_perf.cli.app import main
+
+__all__ = ["main"]

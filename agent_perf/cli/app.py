@@ -1,0 +1,202 @@
+"""
+The verbs, their options, and what a process ends with.
+
+Only what a verb's own help needs is imported here: the work, and numpy, redis and asv
+with it, is imported when the verb runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from agent_perf.errors import AgentPerfError
+
+INTERRUPTED: Final = 130
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_only = click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
+)
+_fresh = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
+_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed on standard output.",
+)
+_reports = click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the report; from the configuration if not given.",
+)
+
+
+def _jobs(function: F) -> F:
+    return click.option(
+        "--jobs", type=click.IntRange(min=1), help="Commits at a time; one per core if not given."
+    )(function)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="agent-perf")
+def cli() -> None:
+    r"""
+    Did this change make my agent slower or dearer, why, and how sure are we?
+
+    \b
+    Exit codes: 0 pass, 1 regression or target missed, 2 usage or configuration,
+    3 a benchmark or its target broke, 4 undecided, 5 nothing measured, 130 interrupted.
+    """
+
+
+@cli.command()
+@click.argument("refs", nargs=-1, metavar="[REF | A..B]...")
+@_only
+@_fresh
+@_jobs
+@_format
+def run(
+    refs: tuple[str, ...], only: tuple[str, ...], fresh: bool, jobs: int | None, form: str
+) -> None:
+    """
+    Measure commits and store the results.
+
+    REF is a commit, branch or tag; A..B a range along the first parents, A included;
+    'worktree' the files as they are. Without any: HEAD. What is stored already, for the
+    same benchmarks, harness and packages, is not measured again.
+    """
+    from agent_perf.cli.run import run_refs
+
+    _end(run_refs(refs or ("HEAD",), only=only, fresh=fresh, jobs=jobs, form=form))
+
+
+@cli.command()
+@click.argument("base", required=False)
+@click.argument("head", default="HEAD")
+@_only
+@_fresh
+@click.option("--exact-only", is_flag=True, help="Leave out what is sampled (CPU time).")
+@click.option(
+    "--time-budget",
+    "time_budget_s",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="After this long, no further round of sampled benchmarks is begun.",
+)
+@click.option(
+    "--undecided",
+    type=click.Choice(["fail", "pass"]),
+    help="What an undecided gate ends with; from the configuration if not given.",
+)
+@_reports
+@_format
+def compare(base: str | None, head: str, **options: Any) -> None:
+    """
+    Judge HEAD against BASE, write the report, and end with the gate's exit code.
+
+    BASE is a ref or 'baseline:NAME'; if not given, the merge base with the default
+    branch, or on that branch the commit before. HEAD may be 'worktree'.
+    """
+    from agent_perf.cli.compare import CompareOptions, compare_refs
+
+    _end(compare_refs(base, head, CompareOptions(**options)))
+
+
+@cli.command()
+@click.argument("revisions", metavar="[A..B]", required=False)
+@_reports
+@_format
+def report(revisions: str | None, reports: Path | None, form: str) -> None:
+    """
+    Write the report of stored runs, without measuring: along A..B, commit by commit.
+
+    Without a range: HEAD against what `compare` would choose.
+    """
+    from agent_perf.cli.report import report_range
+
+    _end(report_range(revisions, reports=reports, form=form))
+
+
+@cli.group()
+def baseline() -> None:
+    """Keep runs under a name, to compare with later. Nothing updates them silently."""
+
+
+@baseline.command("create")
+@click.argument("name")
+@click.argument("ref", default="HEAD")
+@click.option("--replace", is_flag=True, help="Overwrite a baseline of that name.")
+def baseline_create(name: str, ref: str, replace: bool) -> None:
+    """Measure REF, where it is not stored, and keep it as NAME."""
+    from agent_perf.cli.baseline import create
+
+    _end(create(name, ref, replace=replace))
+
+
+@baseline.command("list")
+@_format
+def baseline_list(form: str) -> None:
+    """Show all baselines."""
+    from agent_perf.cli.baseline import list_all
+
+    _end(list_all(form))
+
+
+@baseline.command("promote")
+@click.argument("source")
+@click.argument("name")
+@click.option("--replace", is_flag=True, help="Overwrite a baseline of that name.")
+def baseline_promote(source: str, name: str, replace: bool) -> None:
+    """Keep baseline SOURCE as NAME too."""
+    from agent_perf.cli.baseline import promote
+
+    _end(promote(source, name, replace=replace))
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--open/--no-open", "show", default=True, help="Open the report in a browser.")
+@_jobs
+def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
+    """
+    See it work: a small agent backend with twelve commits, five of them regressions.
+
+    Makes the repository in FOLDER (a temporary one if not given), measures its history
+    and writes the report that names the five, each with its cause.
+    """
+    from agent_perf.cli.demo import run_demo
+
+    _end(run_demo(folder, show=show, jobs=jobs))
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line *arguments*, those of the process if None, and exit."""
+    try:
+        cli.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
+        code = 0
+    except AgentPerfError as error:
+        click.echo(f"agent-perf: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("agent-perf: interrupted; what was finished is kept", err=True)
+        code = INTERRUPTED
+    except SystemExit as error:
+        code = int(error.code or 0)
+    sys.exit(code)
+
+
+def _end(code: int) -> NoReturn:
+    raise SystemExit(code)

@@ -1,0 +1,71 @@
+"""
+``agent-perf baseline``: runs kept under a name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agent_perf.cli.measuring import Wish, measure_commits
+from agent_perf.cli.output import print_json, print_table, say
+from agent_perf.cli.progress import show_progress
+from agent_perf.cli.project import open_project
+from agent_perf.codec import BaselineFile
+from agent_perf.errors import BrokenError, NothingMeasuredError
+
+
+def create(name: str, ref: str, *, replace: bool) -> int:
+    """
+    Keep the runs of *ref* as baseline *name*, measuring what is not stored.
+
+    Raises:
+        UsageError: If the name is taken and *replace* is not given, or not a valid name.
+        BrokenError: If a benchmark gave no value: a baseline with a hole would pass it for ever.
+        NothingMeasuredError: If there is no benchmark.
+    """
+    project = open_project(Path.cwd())
+    commit = project.repository.resolve(ref)
+    project.baselines.check_free(name, replace=replace)
+    with show_progress() as progress:
+        measured = measure_commits(project, (commit,), Wish(), progress)[commit]
+    if measured.failures:
+        first = measured.failures[0]
+        raise BrokenError(
+            f"baseline {name!r} not made: {len(measured.failures)} benchmarks gave no value, "
+            f"the first {first.benchmark!r}: {first.message}"
+        )
+    if not measured.runs:
+        raise NothingMeasuredError(f"baseline {name!r} not made: there is no scenario to run")
+    baseline = BaselineFile(name=name, commit=commit, runs=tuple(measured.runs.values()))
+    path = project.baselines.save(baseline, replace=replace)
+    say(f"kept {len(baseline.runs)} runs of {project.label(commit)} as {name!r}: commit {path}")
+    return 0
+
+
+def list_all(form: str) -> int:
+    """Print all baselines."""
+    project = open_project(Path.cwd())
+    kept = [project.baselines.load(name) for name in project.baselines.names()]
+    if form == "json":
+        print_json([{"name": b.name, "commit": b.commit, "runs": len(b.runs)} for b in kept])
+    elif kept:
+        rows = ((b.name, project.label(b.commit), str(len(b.runs))) for b in kept)
+        print_table(("name", "commit", "runs"), rows)
+    else:
+        click.echo("no baselines; make one with `agent-perf baseline create NAME`", err=True)
+    return 0
+
+
+def promote(source: str, name: str, *, replace: bool) -> int:
+    """
+    Keep baseline *source* as *name* too.
+
+    Raises:
+        UsageError: If *source* is not there, or *name* is taken and *replace* is not given.
+    """
+    project = open_project(Path.cwd())
+    path = project.baselines.promote(source, name, replace=replace)
+    say(f"{source!r} is now {name!r} too: commit {path}")
+    return 0

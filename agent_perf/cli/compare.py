@@ -1,0 +1,194 @@
+"""
+``agent-perf compare``: measure two commits, judge, report.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_perf.cli.measuring import Measured, Wish, measure_commits
+from agent_perf.cli.output import print_json, say, warn
+from agent_perf.cli.progress import BarProgress, LineProgress, show_progress
+from agent_perf.cli.project import Project, open_project, resolve_pair
+from agent_perf.gate import exit_code, judge
+from agent_perf.records import Decision, DuetRun, Failure, Outcome, Run
+from agent_perf.report import build_view, write_reports
+from agent_perf.repository import WORKTREE
+from agent_perf.stats import needs_more_rounds
+from agent_perf.suite import DuetPlan, Duets, lay_out, run_duets
+
+_BASELINE = "baseline:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOptions:
+    """
+    How to compare; the attributes are the options of the verb.
+    """
+
+    only: tuple[str, ...] = ()
+    fresh: bool = False
+    exact_only: bool = False
+    time_budget_s: float = 60.0
+    undecided: str | None = None
+    reports: Path | None = None
+    form: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """
+    What is known of base and head.
+
+    Attributes:
+        base_label: As the report names the base.
+        head_label: Likewise.
+        base: Runs by benchmark.
+        head: Likewise.
+        duets: Sampled rounds.
+        failures: What gave no value.
+    """
+
+    base_label: str
+    head_label: str
+    base: Mapping[str, Run]
+    head: Mapping[str, Run]
+    duets: Sequence[DuetRun] = ()
+    failures: Sequence[Failure] = ()
+
+
+def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
+    """
+    Judge *head* against *base*, print a line for each failure, and return the exit code.
+
+    Raises:
+        UsageError: If a ref, a baseline, the configuration or the benchmarks are not there.
+        StoreError: If a result or the report cannot be written.
+    """
+    project = open_project(Path.cwd())
+    if head != WORKTREE and project.repository.is_dirty():
+        warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
+    with show_progress() as progress:
+        if base is not None and base.startswith(_BASELINE):
+            evidence = _with_baseline(project, base, head, options, progress)
+        else:
+            evidence = _with_commit(project, base, head, options, progress)
+    decision = judge(
+        tuple(evidence.base.values()),
+        tuple(evidence.head.values()),
+        evidence.duets,
+        evidence.failures,
+        project.policy,
+        base_label=evidence.base_label,
+        head_label=evidence.head_label,
+    )
+    folder = project.root / (options.reports or project.config.reports)
+    view = build_view(
+        decision, base_runs=evidence.base, head_runs=evidence.head, duets=evidence.duets
+    )
+    paths = write_reports(folder, view)
+    show_decision(decision, paths, options.form)
+    return exit_code(decision, undecided=options.undecided or project.config.undecided)
+
+
+def show_decision(decision: Decision, paths: Sequence[Path], form: str) -> None:
+    """Print the decision: its lines on standard output, where the report is on the error."""
+    if form == "json":
+        print_json(decision)
+    else:
+        for line in decision.lines:
+            print(line)  # noqa: T201 (this is the verb's output)
+        print(_conclusion(decision))  # noqa: T201
+    for warning in decision.warnings:
+        warn(warning)
+    if paths:
+        say(f"report: {paths[0]}")
+
+
+def _conclusion(decision: Decision) -> str:
+    counts: dict[str, int] = {}
+    for comparison in decision.comparisons:
+        counts[comparison.verdict.value] = counts.get(comparison.verdict.value, 0) + 1
+    told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no metrics"
+    word = "FAIL" if decision.outcome is Outcome.FAIL else decision.outcome.value.upper()
+    return f"{word} {decision.base[:20]} -> {decision.head[:20]}: {told}"
+
+
+def _with_commit(
+    project: Project,
+    base: str | None,
+    head: str,
+    options: CompareOptions,
+    progress: LineProgress | BarProgress,
+) -> Evidence:
+    base_id, head_id = resolve_pair(project, base, head)
+    progress.say(f"comparing {project.label(head_id)} with {project.label(base_id)}")
+    wish = Wish(only=options.only, fresh=options.fresh)
+    measured = measure_commits(project, (base_id, head_id), wish, progress)
+    for one in measured.values():
+        for warning in one.warnings:
+            warn(warning)
+    duets = Duets(runs=(), failures=())
+    if not options.exact_only:
+        duets = _sample(project, base_id, head_id, options, progress)
+    return Evidence(
+        base_label=base_id,
+        head_label=head_id,
+        base=measured[base_id].runs,
+        head=measured[head_id].runs,
+        duets=duets.runs,
+        failures=(*measured[base_id].failures, *measured[head_id].failures, *duets.failures),
+    )
+
+
+def _with_baseline(
+    project: Project,
+    base: str,
+    head: str,
+    options: CompareOptions,
+    progress: LineProgress | BarProgress,
+) -> Evidence:
+    kept = project.baselines.load(base.removeprefix(_BASELINE))
+    head_id = project.repository.resolve(head)
+    wish = Wish(only=options.only, fresh=options.fresh)
+    measured: Measured = measure_commits(project, (head_id,), wish, progress)[head_id]
+    # Sampled metrics need base and head side by side: a baseline holds exact ones only.
+    return Evidence(
+        base_label=base,
+        head_label=head_id,
+        base={run.benchmark: run for run in kept.runs},
+        head=measured.runs,
+        failures=measured.failures,
+    )
+
+
+def _sample(
+    project: Project,
+    base_id: str,
+    head_id: str,
+    options: CompareOptions,
+    progress: LineProgress | BarProgress,
+) -> Duets:
+    with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
+        base, head = (
+            lay_out(project.repository, commit, project.config, Path(folder) / name)
+            for name, commit in (("base", base_id), ("head", head_id))
+        )
+        plan = DuetPlan(
+            base=base,
+            head=head,
+            package=project.config.benchmarks,
+            only=options.only,
+            time_budget_s=options.time_budget_s,
+            time_limit_s=project.config.time_limit_s,
+        )
+        return run_duets(
+            plan,
+            needs_more=lambda duet: needs_more_rounds(duet, project.policy.limit_of(duet)),
+            on_round=lambda number, names: progress.say(
+                f"round {number}: {len(names)} sampled benchmarks"
+            ),
+        )

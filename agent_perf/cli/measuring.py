@@ -1,0 +1,150 @@
+"""
+Measures commits, several at a time, and stores each run as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent_perf.cli.project import Project
+from agent_perf.errors import AgentPerfError
+from agent_perf.records import Failure, Run
+from agent_perf.repository import WORKTREE
+from agent_perf.suite import Event, lay_out, measure_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """
+    What is known of one commit.
+
+    Attributes:
+        commit: 40 hex digits, or WORKTREE.
+        runs: By benchmark.
+        failures: What gave no value.
+        kept_count: Runs that came from the store.
+        warnings: Damaged files, for people.
+    """
+
+    commit: str
+    runs: dict[str, Run]
+    failures: tuple[Failure, ...]
+    kept_count: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class Progress(Protocol):
+    """Who is told how far it is; called from several threads."""
+
+    def event(self, commit: str, event: Event) -> None:
+        """Something happened while *commit* was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """
+    How to measure.
+
+    Attributes:
+        only: Patterns of benchmark names; empty: all.
+        fresh: Measure again what is stored.
+        jobs: Commits at a time, >= 1.
+    """
+
+    only: tuple[str, ...] = ()
+    fresh: bool = False
+    jobs: int = max(1, os.cpu_count() or 1)
+
+
+def measure_commits(
+    project: Project, commits: Sequence[str], wish: Wish, progress: Progress
+) -> dict[str, Measured]:
+    """
+    Return what is known of each commit after measuring what is not stored.
+
+    Virtual time does not pass faster on a quiet machine, so commits are measured side
+    by side. A run is stored as soon as it is there: whatever stops this, finished runs
+    are kept and not repeated.
+
+    Raises:
+        StoreError: If a run cannot be stored, as when the disk is full.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(max_workers=wish.jobs) as pool:
+        pending = {
+            pool.submit(_measure_commit, project, commit, wish, progress, stop): commit
+            for commit in dict.fromkeys(commits)
+        }
+        try:
+            done = {pending[future]: future.result() for future in as_completed(pending)}
+        except BaseException:
+            # Without this, leaving the pool would wait for every commit that is left.
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return {commit: done[commit] for commit in dict.fromkeys(commits)}
+
+
+def _measure_commit(
+    project: Project, commit: str, wish: Wish, progress: Progress, stop: threading.Event
+) -> Measured:
+    shelf = project.store.load(commit)
+    stored = {} if wish.fresh else shelf.runs
+    runs: dict[str, Run] = {}
+    failures: list[Failure] = []
+    kept_count = 0
+    with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
+        try:
+            tree = lay_out(project.repository, commit, project.config, Path(folder) / "tree")
+        except AgentPerfError as error:
+            if isinstance(error, OSError):
+                raise
+            failures.append(_broken_commit(project, commit, error))
+            return Measured(commit=commit, runs={}, failures=tuple(failures))
+        for event in measure_tree(
+            tree,
+            package=project.config.benchmarks,
+            time_limit_s=project.config.time_limit_s,
+            stored=tuple(stored),
+            only=wish.only,
+            stop=stop,
+        ):
+            match event.kind:
+                case "kept":
+                    run = stored[event.names[0]]
+                    runs[run.benchmark] = run
+                    kept_count += 1
+                case "run":
+                    assert event.run is not None
+                    runs[event.run.benchmark] = event.run
+                    if commit != WORKTREE:
+                        project.store.save(event.run)
+                case "failed":
+                    assert event.failure is not None
+                    failures.append(event.failure)
+                case "found" | "started":
+                    pass
+            progress.event(commit, event)
+    return Measured(
+        commit=commit,
+        runs=dict(sorted(runs.items())),
+        failures=tuple(failures),
+        kept_count=kept_count,
+        warnings=shelf.damaged,
+    )
+
+
+def _broken_commit(project: Project, commit: str, error: AgentPerfError) -> Failure:
+    return Failure(
+        benchmark=project.config.benchmarks,
+        commit=commit,
+        category="import",
+        message=str(error),
+    )

@@ -1,0 +1,42 @@
+"""
+What verbs print: data on standard output, everything else on standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+import msgspec
+
+
+def print_json(value: object) -> None:
+    """Print *value* as JSON on standard output."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print columns, the first to the left and all others to the right."""
+    table = [tuple(map(_plain, header)), *(tuple(map(_plain, row)) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    for row in table:
+        first, *rest = (
+            text.ljust(width) if column == 0 else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        click.echo("  ".join([first, *rest]).rstrip())
+
+
+def say(text: str) -> None:
+    """Print one line for people on standard error."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Print one warning on standard error."""
+    say(f"warning: {text}")
+
+
+def _plain(text: str) -> str:
+    """Make control characters visible: names come from outside, terminals obey them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,86 @@
+"""
+The project a command works on: its repository, configuration and stored results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_perf.config import Config, load_config
+from agent_perf.errors import RepositoryError, UsageError
+from agent_perf.gate import Baselines, Policy, make_policy
+from agent_perf.history import ResultStore, machine_name
+from agent_perf.repository import WORKTREE, Repository, find_repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """
+    What every command needs.
+
+    Attributes:
+        repository: Its git work tree.
+        config: Its configuration.
+        store: Its stored runs.
+        baselines: Its named baselines.
+        policy: Its limits and targets.
+    """
+
+    repository: Repository
+    config: Config
+    store: ResultStore
+    baselines: Baselines
+    policy: Policy
+
+    @property
+    def root(self) -> Path:
+        """The top folder."""
+        return self.repository.root
+
+    def label(self, commit: str) -> str:
+        """Return how *commit* is named to people: eight digits, or ``worktree``."""
+        return commit if commit == WORKTREE else commit[:8]
+
+
+def open_project(start: Path) -> Project:
+    """
+    Return the project that *start* lies in.
+
+    Raises:
+        RepositoryError: If it lies in no git repository.
+        ConfigError: If its configuration is not valid.
+        UsageError: If it has no benchmark package.
+    """
+    repository = find_repository(start)
+    config = load_config(repository.root)
+    if not (repository.root / config.benchmarks).is_dir():
+        raise UsageError(
+            f"no benchmark package {config.benchmarks!r} in {repository.root}; make one with a "
+            "scenario in it (see the README), or name another as `benchmarks` in the configuration"
+        )
+    return Project(
+        repository=repository,
+        config=config,
+        store=ResultStore(root=repository.root / config.results, machine=machine_name()),
+        baselines=Baselines(root=repository.root / config.baselines),
+        policy=make_policy(config.limits, config.targets),
+    )
+
+
+def resolve_pair(project: Project, base: str | None, head: str) -> tuple[str, str]:
+    """
+    Return base and head as commits; without *base*, what *head* is best compared with.
+
+    Raises:
+        RepositoryError: If one does not exist, or both are the same.
+    """
+    head_id = project.repository.resolve(head)
+    base_id = (
+        project.repository.default_base(head_id)
+        if base is None
+        else project.repository.resolve(base)
+    )
+    if base_id == head_id:
+        raise RepositoryError(f"base and head are both {project.label(head_id)}; name two commits")
+    return base_id, head_id

@@ -1,0 +1,89 @@
+"""
+``agent-perf run``: measure and store.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent_perf.cli.measuring import Measured, Wish, measure_commits
+from agent_perf.cli.output import print_json, print_table, say, warn
+from agent_perf.cli.progress import show_progress
+from agent_perf.cli.project import Project, open_project
+from agent_perf.errors import NothingMeasuredError
+from agent_perf.repository import WORKTREE
+from agent_perf.stats import summarize
+from agent_perf.units import format_value
+
+_SHOWN = ("latency.p50", "latency.p95", "latency.p99")
+
+
+def run_refs(
+    refs: tuple[str, ...], *, only: tuple[str, ...], fresh: bool, jobs: int | None, form: str
+) -> int:
+    """
+    Measure *refs*, print what they came to, and return the exit code.
+
+    Raises:
+        UsageError: If a ref, the configuration or the benchmark package is not there.
+        NothingMeasuredError: If no benchmark gave a value.
+    """
+    project = open_project(Path.cwd())
+    commits: list[str] = []
+    for ref in refs:
+        if ref == WORKTREE:
+            commits.append(WORKTREE)
+        else:
+            commits += [commit.id for commit in project.repository.commits(ref)]
+    if WORKTREE not in commits and project.repository.is_dirty():
+        warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
+    wish = Wish(only=only, fresh=fresh, **({} if jobs is None else {"jobs": jobs}))
+    with show_progress() as progress:
+        measured = measure_commits(project, commits, wish, progress)
+    show_measured(project, measured, form)
+    failed = any(one.failures for one in measured.values())
+    if not any(one.runs for one in measured.values()):
+        hint = f"none matches {', '.join(only)}" if only and not failed else "see above for why"
+        raise NothingMeasuredError(f"nothing measured: {hint}")
+    return 3 if failed else 0
+
+
+def show_measured(project: Project, measured: dict[str, Measured], form: str) -> None:
+    """Print one row per commit and benchmark, and a line for each failure and warning."""
+    if form == "json":
+        print_json({commit: _as_json(one) for commit, one in measured.items()})
+    else:
+        rows = [
+            (f"{project.label(commit)}  {name}", *_cells(one, name))
+            for commit, one in measured.items()
+            for name in one.runs
+        ]
+        if rows:
+            print_table(("commit    benchmark", "P50", "P95", "P99"), rows)
+    kept_count = sum(one.kept_count for one in measured.values())
+    if kept_count:
+        say(f"{kept_count} runs were stored already; --fresh measures them again")
+    for commit, one in measured.items():
+        for warning in one.warnings:
+            warn(warning)
+        for failure in one.failures:
+            message = failure.message.replace("\n", " ")
+            where = f"{project.label(commit)} {failure.benchmark!r}"
+            say(f"BROKEN {where} {failure.category}: {message}")
+
+
+def _cells(one: Measured, name: str) -> tuple[str, ...]:
+    values = {metric.name: metric for metric in summarize(one.runs[name])}
+    return tuple(
+        format_value(values[shown].value, "s") if shown in values else "too few" for shown in _SHOWN
+    )
+
+
+def _as_json(one: Measured) -> dict[str, object]:
+    return {
+        "runs": {
+            name: {metric.name: metric.value for metric in summarize(run)}
+            for name, run in one.runs.items()
+        },
+        "failures": one.failures,
+    }

@@ -1,0 +1,111 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent_perf.errors import RepositoryError
+from agent_perf.repository import WORKTREE, find_repository
+from tests.shop import commit, git, make_shop, write
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = make_shop(tmp_path / "shop")
+    for number in range(3):
+        write(folder, "notes.txt", str(number))
+        commit(folder, f"Note {number}")
+    return folder
+
+
+def test_refs_become_commits(shop) -> None:
+    """Branches, tags, relative names and short hashes resolve to 40 hex digits."""
+    repository = find_repository(shop / "benchmarks")
+    git(shop, "tag", "v1", "HEAD~2")
+    head = git(shop, "rev-parse", "HEAD")
+
+    assert shop.resolve() == repository.root.resolve()
+    assert head == repository.resolve("main") == repository.resolve(head[:8])
+    assert git(shop, "rev-parse", "HEAD~2") == repository.resolve("v1")
+    assert WORKTREE == repository.resolve(WORKTREE)
+
+
+@pytest.mark.parametrize("ref", ["no-such-branch", "--help", "", "HEAD~99", "main..HEAD"])
+def test_a_ref_that_does_not_exist_is_named(shop, ref) -> None:
+    """Whatever is not a commit is refused by name, and is never taken for an option."""
+    with pytest.raises(RepositoryError, match="no commit"):
+        find_repository(shop).resolve(ref)
+
+
+def test_a_range_begins_with_its_base(shop) -> None:
+    """A..B gives A first, then what follows it, oldest first."""
+    commits = find_repository(shop).commits("HEAD~2..HEAD")
+
+    assert ["Note 0", "Note 1", "Note 2"] == [one.subject for one in commits]
+
+
+def test_an_empty_range_is_refused(shop) -> None:
+    """A range that runs backwards holds nothing, and says so."""
+    with pytest.raises(RepositoryError, match="no commits in 'HEAD..HEAD~1'"):
+        find_repository(shop).commits("HEAD..HEAD~1")
+
+
+def test_default_base(shop) -> None:
+    """A branch is compared with its merge base, the default branch with the commit before."""
+    repository = find_repository(shop)
+    main = git(shop, "rev-parse", "main")
+    before = git(shop, "rev-parse", "main~1")
+    git(shop, "checkout", "--quiet", "-b", "topic")
+    write(shop, "notes.txt", "topic")
+    topic = commit(shop, "On the branch")
+    git(shop, "checkout", "--quiet", "main")
+
+    assert main == repository.default_base(topic)
+    assert before == repository.default_base(main)
+    assert before == repository.default_base(WORKTREE)
+    write(shop, "notes.txt", "changed")
+    assert repository.is_dirty()
+    assert main == repository.default_base(WORKTREE)
+
+
+def test_a_first_commit_has_nothing_to_compare_with(tmp_path) -> None:
+    """With one commit only, a base must be named."""
+    repository = find_repository(make_shop(tmp_path / "shop"))
+
+    with pytest.raises(RepositoryError, match="it is the first commit: name another base"):
+        repository.default_base(repository.resolve("HEAD"))
+
+
+def test_a_shallow_clone_says_how_to_deepen(shop, tmp_path) -> None:
+    """In a shallow clone what is missing was cut off, and the way out is named."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", shop.as_uri(), str(clone)], check=True)
+    repository = find_repository(clone)
+
+    assert repository.is_shallow()
+    for ask in (lambda: repository.resolve("HEAD~1"), lambda: repository.default_base("HEAD")):
+        with pytest.raises(RepositoryError, match="fetch --unshallow"):
+            ask()
+
+
+def test_export_gives_the_files_of_the_commit(shop, tmp_path) -> None:
+    """An export holds what was committed, and leaves the work tree alone."""
+    write(shop, "notes.txt", "not committed")
+    repository = find_repository(shop)
+    repository.export(repository.resolve("HEAD~1"), tmp_path / "out")
+
+    assert "1" == (tmp_path / "out/notes.txt").read_text()
+    assert "not committed" == (shop / "notes.txt").read_text()
+
+
+def test_no_repository_is_told(tmp_path) -> None:
+    """A folder outside of every repository is refused."""
+    with pytest.raises(RepositoryError, match="is not in a git repository"):
+        find_repository(tmp_path)
+
+
+def test_a_missing_git_is_told(tmp_path, monkeypatch) -> None:
+    """Without git on PATH the message says to install it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(RepositoryError, match="git is not installed"):
+        find_repository(tmp_path)
