@@ -1,0 +1,186 @@
+"""
+``agent-perf report``: what stored runs say, commit by commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from agent_perf.cli.output import print_json, say, warn
+from agent_perf.cli.project import Project, open_project, resolve_pair
+from agent_perf.errors import NothingMeasuredError
+from agent_perf.gate import judge
+from agent_perf.history import find_steps
+from agent_perf.records import Decision, Run, Step
+from agent_perf.report import Command, Series, SeriesPoint, View, build_history_view, write_reports
+from agent_perf.report import Commit as ReportCommit
+from agent_perf.repository import Commit
+from agent_perf.stats import summarize
+from agent_perf.units import format_change
+
+_HEADLINE = "latency.p95"
+
+
+def report_range(revisions: str | None, *, reports: Path | None, form: str) -> int:
+    """
+    Write the report on the stored runs of *revisions*; return the exit code, 0.
+
+    Raises:
+        NothingMeasuredError: If no commit of the range has stored runs.
+    """
+    project = open_project(Path.cwd())
+    if revisions is None:
+        base, head = resolve_pair(project, None, "HEAD")
+        revisions = f"{base}..{head}"
+    commits = project.repository.commits(revisions)
+    shelves = {commit.id: project.store.load(commit.id) for commit in commits}
+    for shelf in shelves.values():
+        for warning in shelf.damaged:
+            warn(warning)
+    runs = {commit: latest_runs(tuple(shelf.runs.values())) for commit, shelf in shelves.items()}
+    write_history(project, commits, runs, reports=reports, form=form)
+    return 0
+
+
+def latest_runs(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return one run per benchmark, of the environment that most of *runs* share."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        key = run.environment.harness + run.environment.python
+        counts[key] = counts.get(key, 0) + 1
+    ordered = sorted(runs, key=lambda run: counts[run.environment.harness + run.environment.python])
+    return {run.benchmark: run for run in ordered}
+
+
+def write_history(
+    project: Project,
+    commits: Sequence[Commit],
+    runs: Mapping[str, Mapping[str, Run]],
+    *,
+    reports: Path | None,
+    form: str,
+) -> tuple[Step, ...]:
+    """
+    Write the report on *runs* along *commits*, print its steps, and return them.
+
+    Args:
+        project: Whose limits hold, and where the report goes by default.
+        commits: Oldest first.
+        runs: Commit id to benchmark to run.
+        reports: Folder of the report.
+        form: ``text`` or ``json``.
+
+    Raises:
+        NothingMeasuredError: If there is no run at all.
+    """
+    if not any(runs.values()):
+        first, last = commits[0].id[:8], commits[-1].id[:8]
+        raise NothingMeasuredError(
+            f"no stored runs from {first} to {last}; measure them with "
+            f"`agent-perf run {first}..{last}`"
+        )
+
+    def decide(parent: Commit, commit: Commit) -> Decision:
+        return judge(
+            tuple(runs[parent.id].values()),
+            tuple(runs[commit.id].values()),
+            (),
+            (),
+            project.policy,
+            base_label=parent.id,
+            head_label=commit.id,
+        )
+
+    stored = {commit: tuple(by_name.values()) for commit, by_name in runs.items()}
+    steps = find_steps(commits, stored, decide)
+    view = _history_view(project, commits, runs, steps)
+    paths = write_reports(project.root / (reports or project.config.reports), view)
+    if form == "json":
+        print_json(steps)
+    else:
+        show_steps(steps, len(commits))
+    say(f"report: {paths[0]}")
+    return steps
+
+
+def show_steps(steps: Sequence[Step], commit_count: int) -> None:
+    """Print each step with its worst change and its causes."""
+    for step in steps:
+        worst = step.comparisons[0]
+        change = "" if worst.change_ratio is None else f" {format_change(worst.change_ratio)}"
+        click.echo(f"{step.commit[:8]}  {step.subject}")
+        click.echo(f"          {worst.benchmark} {worst.metric}{change}")
+        causes = dict.fromkeys(cause.text for found in step.causes.values() for cause in found)
+        for text in causes:
+            click.echo(f"          {text}")
+    word = "commit" if len(steps) == 1 else "commits"
+    click.echo(f"{len(steps)} {word} of {commit_count} made it worse")
+
+
+def _history_view(
+    project: Project,
+    commits: Sequence[Commit],
+    runs: Mapping[str, Mapping[str, Run]],
+    steps: Sequence[Step],
+) -> View:
+    first, last = commits[0].id[:8], commits[-1].id[:8]
+    return build_history_view(
+        steps,
+        _series(commits, runs, steps),
+        commits=[
+            ReportCommit(
+                name=commit.id,
+                subject=commit.subject,
+                failure="" if runs.get(commit.id) else "no stored runs",
+            )
+            for commit in commits
+        ],
+        title=project.root.name,
+        commands=[
+            Command(purpose="Measure again", line=f"agent-perf run --fresh {first}..{last}"),
+            *(
+                Command(
+                    purpose=f"Look at {step.commit[:8]} alone",
+                    line=f"agent-perf compare {step.parent[:8]} {step.commit[:8]}",
+                )
+                for step in steps[:3]
+            ),
+        ],
+        notes=["Virtual time and work counts: exact, the same on every machine."],
+    )
+
+
+def _series(
+    commits: Sequence[Commit], runs: Mapping[str, Mapping[str, Run]], steps: Sequence[Step]
+) -> tuple[Series, ...]:
+    """Return the P95 of every benchmark along *commits*, those that changed first."""
+    names = sorted({name for by_name in runs.values() for name in by_name})
+    touched = {comparison.benchmark for step in steps for comparison in step.comparisons}
+    ordered = sorted(names, key=lambda name: (name not in touched, name))
+    values = {
+        (commit, name): metric.value
+        for commit, by_name in runs.items()
+        for name, run in by_name.items()
+        for metric in summarize(run)
+        if metric.name == _HEADLINE
+    }
+    targets = {
+        name: run.targets.get(_HEADLINE)
+        for by_name in runs.values()
+        for name, run in by_name.items()
+    }
+    return tuple(
+        Series(
+            name=f"{name} {_HEADLINE}",
+            unit="s",
+            target=targets.get(name),
+            points=tuple(
+                SeriesPoint(label=commit.id, value=values.get((commit.id, name)))
+                for commit in commits
+            ),
+        )
+        for name in ordered
+    )
