@@ -4,6 +4,7 @@ from agent_perf.load import Ask, Request
 from agent_perf.suite.catalog import Catalog, load_catalog
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
+from agent_perf.suite.duet import DuetPlan, Duets, run_duets
 from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.tree import Tree, arrange, lay_out
@@ -14,6 +15,8 @@ __all__ = [
     "Ask",
     "Broken",
     "Catalog",
+    "DuetPlan",
+    "Duets",
     "Event",
     "Request",
     "Scenario",
@@ -23,6 +26,7 @@ __all__ = [
     "lay_out",
     "load_catalog",
     "measure_tree",
+    "run_duets",
     "run_in_fork",
     "run_scenario",
     "scenario",

@@ -20,12 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from statistics import median
 from typing import Final, Literal
 
 import msgspec
 
 from agent_perf.records import DuetRun, Failure
+from agent_perf.suite.blocks import Block, round_medians
 from agent_perf.suite.duet_worker import Answer, Demand
 from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
@@ -98,8 +98,7 @@ def run_duets(
     end_s = time.monotonic() + plan.time_budget_s
     todo: list[str] | None = None
     for round_number in range(1, 1000):
-        with _side(plan.base) as base, _side(plan.head) as head:
-            sides: dict[SideName, _Side] = {"base": base, "head": head}
+        with _sides(plan) as sides:
             names = _shared(plan, sides, state)
             todo = names if todo is None else [name for name in todo if name in names]
             on_round(round_number, todo)
@@ -115,15 +114,11 @@ def run_duets(
 def _shared(plan: DuetPlan, sides: dict[SideName, _Side], state: _State) -> list[str]:
     found = []
     for side_name, side in sides.items():
-        tree = side.tree
         try:
-            answer = side.ask(
-                Demand(kind="find", root=str(tree.root), package=plan.package), plan.time_limit_s
-            )
+            found.append(side.find())
         except _SideBroken as error:
-            _fail(state, plan.package, side_name, tree, str(error))
+            _fail(state, plan.package, side_name, side.tree, str(error))
             return []
-        found.append(answer.names)
     base, head = found
     return [
         name
@@ -142,20 +137,20 @@ def _round(
     dice: random.Random,
 ) -> bool:
     """Add one round of *name* to *state*; return False if a side failed."""
-    call_s: dict[SideName, list[float]] = {"base": [], "head": []}
+    blocks: dict[SideName, list[Block]] = {"base": [], "head": []}
     order: list[SideName] = ["base", "head"]
     side_name: SideName = "base"
     try:
         for side_name in order:
             ready = Demand(kind="ready", name=name, number=state.numbers.get(name, 0))
-            state.numbers[name] = sides[side_name].ask(ready, plan.time_limit_s).number
+            state.numbers[name] = sides[side_name].ask(ready).number
         block = Demand(kind="block", name=name, calls=_CALLS_PER_BLOCK, number=state.numbers[name])
         for _ in range(_BLOCKS):
             dice.shuffle(order)
             for side_name in order:
-                call_s[side_name] += sides[side_name].ask(block, plan.time_limit_s).call_s
+                blocks[side_name].append(sides[side_name].ask(block).call_s)
         for side_name in order:
-            sides[side_name].ask(Demand(kind="done", name=name), plan.time_limit_s)
+            sides[side_name].ask(Demand(kind="done", name=name))
     except _SideBroken as error:
         _fail(state, name, side_name, sides[side_name].tree, str(error))
         state.runs.pop(name, None)
@@ -168,11 +163,8 @@ def _round(
         head=(),
         calls_per_round=_BLOCKS * _CALLS_PER_BLOCK,
     )
-    state.runs[name] = replace(
-        before,
-        base=(*before.base, median(call_s["base"])),
-        head=(*before.head, median(call_s["head"])),
-    )
+    base_s, head_s = round_medians(blocks["base"], blocks["head"])
+    state.runs[name] = replace(before, base=(*before.base, base_s), head=(*before.head, head_s))
     return True
 
 
@@ -183,28 +175,51 @@ def _fail(state: _State, name: str, side: SideName, tree: Tree, message: str) ->
 
 
 class _Side:
-    """A duet worker, and the tree it runs."""
+    """A duet worker on one tree, started when it is first asked."""
 
-    def __init__(self, process: subprocess.Popen[bytes], tree: Tree) -> None:
-        assert process.stdout is not None
+    def __init__(self, tree: Tree, plan: DuetPlan) -> None:
         self.tree = tree
-        self._process = process
-        self._lines = Lines(process.stdout.fileno())
+        self._plan = plan
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, demand: Demand, timeout_s: float) -> Answer:
-        assert self._process.stdin is not None
+    def find(self) -> tuple[str, ...]:
+        """Start a fresh process and return the benchmarks it found."""
+        self.stop()
+        self._process = _start(self.tree)
+        root = str(self.tree.root)
+        return self._exchange(Demand(kind="find", root=root, package=self._plan.package)).names
+
+    def ask(self, demand: Demand) -> Answer:
+        """Return the answer to *demand*; a process that died before gets a successor."""
+        if self._process is None:
+            self.find()
+        return self._exchange(demand)
+
+    def stop(self) -> None:
+        """End the process and what it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with process, contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def _exchange(self, demand: Demand) -> Answer:
+        process, limit_s = self._process, self._plan.time_limit_s
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            self._process.stdin.write(msgspec.json.encode(demand) + b"\n")
-            self._process.stdin.flush()
+            process.stdin.write(msgspec.json.encode(demand) + b"\n")
+            process.stdin.flush()
+            line = Lines(process.stdout.fileno()).next(limit_s)
         except BrokenPipeError:
-            raise _SideBroken("the process crashed") from None
-        line = self._lines.next(timeout_s)
-        if line is None:
-            # It would answer this demand when asked the next: it is of no more use.
-            self._process.kill()
-            raise _SideBroken(f"no answer within {timeout_s:g} s")
+            line = b""
         if not line:
-            raise _SideBroken("the process crashed")
+            # Dead, or it would give this answer to the next demand: of no more use.
+            self.stop()
+            raise _SideBroken(
+                f"no answer within {limit_s:g} s" if line is None else "the process crashed"
+            )
         answer = msgspec.json.decode(line, type=Answer)
         if answer.error:
             raise _SideBroken(answer.error)
@@ -212,10 +227,22 @@ class _Side:
 
 
 @contextmanager
-def _side(tree: Tree) -> Iterator[_Side]:
+def _sides(plan: DuetPlan) -> Iterator[dict[SideName, _Side]]:
+    sides: dict[SideName, _Side] = {
+        "base": _Side(plan.base, plan),
+        "head": _Side(plan.head, plan),
+    }
+    try:
+        yield sides
+    finally:
+        for side in sides.values():
+            side.stop()
+
+
+def _start(tree: Tree) -> subprocess.Popen[bytes]:
     harness = str(Path(__file__).parents[2])
     path = [*(str(folder) for folder in tree.path), harness]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", "agent_perf.suite.duet_worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -224,9 +251,3 @@ def _side(tree: Tree) -> Iterator[_Side]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
         start_new_session=True,
     )
-    with process:
-        try:
-            yield _Side(process, tree)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
