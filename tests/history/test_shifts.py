@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_perf.history import find_shifts
+from agent_perf.records import Evidence, Point, Series
+
+
+def a_series(
+    values: list[float], half_ratio: float | None = 0.02, evidence: Evidence = Evidence.SAMPLED
+) -> Series:
+    """Return a series whose intervals reach *half_ratio* to either side; None for none."""
+    points = tuple(
+        Point(
+            label=f"{number}.0",
+            value=value,
+            interval=None
+            if half_ratio is None
+            else (value * (1 - half_ratio), value * (1 + half_ratio)),
+        )
+        for number, value in enumerate(values)
+    )
+    return Series(benchmark="redis.get", axis="redis", unit="s", evidence=evidence, points=points)
+
+
+def told(series: Series) -> list[tuple[str, str]]:
+    return [(shift.before.label, shift.after.label) for shift in find_shifts(series)]
+
+
+def test_steps_of_a_library() -> None:
+    """
+    Of 32, 41, 38, 57 and 60, the two rises beyond 15 % are told, and neither the small
+    fall nor the small rise.
+    """
+    assert [("0.0", "1.0"), ("2.0", "3.0")] == told(a_series([32, 41, 38, 57, 60]))
+
+
+def test_change_is_relative_to_the_old_level() -> None:
+    """
+    A change is after / before - 1, and falls are told as well as rises.
+    """
+    (rise,) = find_shifts(a_series([40, 50]))
+    (fall,) = find_shifts(a_series([50, 40]))
+
+    assert 0.25 == rise.change_ratio
+    assert -0.2 == round(fall.change_ratio, 12)
+
+
+def test_small_steps_add_up() -> None:
+    """
+    Four rises of 5 % are told once they have left the old level by more than 15 %.
+    """
+    values = [100 * 1.05**n for n in range(5)]
+
+    assert [("0.0", "3.0")] == told(a_series(values))
+
+
+def test_touching_intervals_prove_nothing() -> None:
+    """
+    A rise of 20 % is not told when the intervals overlap, nor when there are none.
+    """
+    assert [] == told(a_series([100, 120], half_ratio=0.1))
+    assert [] == told(a_series([100, 120], half_ratio=None))
+    assert [("0.0", "1.0")] == told(a_series([100, 120], half_ratio=0.09))
+
+
+def test_exact_points_need_no_interval() -> None:
+    """
+    An exact series has no noise: its change is a fact.
+    """
+    assert [("0.0", "1.0")] == told(a_series([100, 120], None, Evidence.EXACT))
+
+
+def test_from_zero_there_is_no_ratio() -> None:
+    """
+    A rise from zero is infinite, so it is not told as a ratio; an empty series has no steps.
+    """
+    assert [] == told(a_series([0, 5], None, Evidence.EXACT))
+    assert [] == told(a_series([]))
+
+
+@given(st.lists(st.floats(100, 114), max_size=20))
+def test_within_the_limit_nothing_is_told(values: list[float]) -> None:
+    """
+    Whatever wanders within 15 % has no step.
+    """
+    assert [] == told(a_series(values, None, Evidence.EXACT))
