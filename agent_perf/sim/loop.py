@@ -1,78 +1,87 @@
 """
 An asyncio event loop whose clock is virtual: exact, and as fast as its callbacks.
 
-Time is an integer number of nanoseconds, and moves only when nothing is left to run:
-to the next timer, in one step. There is no selector, no thread and no socket. What is
-due at one instant runs in the order in which it was scheduled.
-
-Sources: asyncio's own loop, whose order of callbacks is kept; VEX (Beckers et al.,
-QEST 2012) for time that passes only where it is modelled.
+Time is an integer number of nanoseconds and moves only when nothing is left to run: to
+the next timer, in one step. There is no selector, no thread and no socket. What is due
+at one instant runs in the order in which it was scheduled, as on asyncio's own loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from asyncio import Handle, TimerHandle
+from asyncio import Handle
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, Final, Literal, NoReturn, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Final, TypeVar, TypeVarTuple
 
-from agent_perf.errors import RealWorldAccess, SimDeadlock, SimLivelock, UsageError
-from agent_perf.sim.futures import SimFuture, SimTask
-from agent_perf.sim.steps import pending_tasks
-from agent_perf.units import NS
+from agent_perf.errors import UsageError
+from agent_perf.sim.handles import SimHandle, SimTimer
+from agent_perf.sim.ordered import OrderedWeakSet
+from agent_perf.sim.steps import step_name
+from agent_perf.sim.stuck import deadlock, livelock
+from agent_perf.sim.tasks import SimTask
+from agent_perf.sim.threadless import EXECUTOR_WORKERS, ExecutorPolicy, ThreadlessLoop
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-Trace = Callable[[int, Handle], None]
-ExecutorPolicy = Literal["refuse", "inline"]
+Trace = Callable[[int, Handle], object]
 
 STEPS_PER_INSTANT_MAX: Final = 200_000
-"""More steps than any honest burst takes at one instant: beyond it, somebody polls."""
+"""More steps than an honest burst takes at one instant: beyond it, somebody polls."""
 
-# Libraries pass math.inf for "no deadline". A timer of more than this many ns, some
-# 38 million years, is kept, can be cancelled, and never comes due.
+# As a float, because a delay is one: int * float would convert each time.
+_NS: Final = 1e9
+# Libraries pass math.inf for "no deadline". A timer this many ns away, 38 million
+# years, can be cancelled but never comes due.
 _NEVER_NS: Final = 1 << 80
-_CANCELLED_TIMERS_MAX: Final = 1_000
+# Cancelled timers stay in the heap until they are due, or until the heap has doubled
+# since they were last swept out. So small a heap is not worth a sweep.
+_HEAP_MIN: Final = 1_000
+
+_new = object.__new__
 
 
-class SimLoop(asyncio.BaseEventLoop):
+class SimLoop(ThreadlessLoop):
     """
     A loop in virtual time, which begins at 0 ns.
 
     Args:
-        executor: What `run_in_executor` does: ``refuse`` raises RealWorldAccess,
-            ``inline`` runs the function on the loop's own thread, at most
-            *executor_workers* at a time, where `time.sleep` passes virtual time.
-        executor_workers: Workers of the modelled default executor, >= 1.
+        executor: As in ThreadlessLoop.
+        executor_workers: As in ThreadlessLoop.
         steps_per_instant_max: Steps at one instant after which SimLivelock is raised.
-        trace: Called with the virtual time in ns and the handle before each step.
+        trace: Called before each step with the virtual time in ns and the handle.
     """
+
+    _closed: bool
+    _ready: deque[SimHandle]
+    _stopping: bool
+    _task_factory: Callable[..., asyncio.Future[Any]] | None
 
     def __init__(
         self,
         *,
         executor: ExecutorPolicy = "refuse",
-        executor_workers: int = 32,
+        executor_workers: int = EXECUTOR_WORKERS,
         steps_per_instant_max: int = STEPS_PER_INSTANT_MAX,
         trace: Trace | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(executor=executor, executor_workers=executor_workers)
+        self._asyncgens = OrderedWeakSet()
         self._now_ns = 0
-        self._heap: list[tuple[int, int, TimerHandle]] = []
+        self._heap: list[tuple[int, int, SimTimer]] = []
         self._timer_sequence = 0
-        self._cancelled_timers = 0
+        self._sweep_above = _HEAP_MIN
         self._step_count = 0
-        self._instant_steps = 0
         self._steps_per_instant_max = steps_per_instant_max
+        # Marks lie in the queue like cancelled handles: what comes before them has run.
+        self._stop_mark = _cancelled_handle()
+        self._wake_mark = _cancelled_handle()
+        self._wake_marked = False
         self._trace = trace
         self._task_sequence = 0
         self._hash_sequence = 0
-        self._executor_policy = executor
-        self._executor_workers = executor_workers
-        self._workers: asyncio.Semaphore | None = None
 
     @property
     def now_ns(self) -> int:
@@ -81,12 +90,12 @@ class SimLoop(asyncio.BaseEventLoop):
 
     @property
     def steps(self) -> int:
-        """Number of callbacks run so far."""
+        """Number of callbacks run before the present instant."""
         return self._step_count
 
     def time(self) -> float:
         """Return the virtual time since the loop's begin, in seconds."""
-        return self._now_ns / NS
+        return self._now_ns / _NS
 
     def charge(self, ns: int) -> None:
         """
@@ -97,146 +106,157 @@ class SimLoop(asyncio.BaseEventLoop):
         if ns < 0:
             raise UsageError(f"charge({ns}): virtual time cannot go back; want ns >= 0")
         self._now_ns += ns
+        if not self._wake_marked:
+            self._wake_marked = True
+            self._ready.append(self._wake_mark)
 
     def hash_next(self) -> int:
         """Return the next number for the hash of a task or future of this loop."""
         self._hash_sequence += 1
         return self._hash_sequence
 
-    # -- Scheduling
+    # Scheduling.
 
     def call_soon(
-        self,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: *Ts,
-        context: Context | None = None,
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> Handle:
         """Run *callback* at this instant, after all that is scheduled already."""
         if self._closed:
-            self._check_closed()
-        handle = Handle(callback, args, self, context)
+            raise RuntimeError("Event loop is closed")
+        handle = _new(SimHandle)
+        handle._callback = callback
+        handle._args = args
+        handle._context = copy_context() if context is None else context
         self._ready.append(handle)
         return handle
-
-    def call_soon_threadsafe(
-        self,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> Handle:
-        """Do as `call_soon`; raise RealWorldAccess if called from another thread."""
-        if self._thread_id is not None and self._thread_id != threading.get_ident():
-            raise RealWorldAccess(
-                f"thread {threading.current_thread().name!r} called call_soon_threadsafe: its "
-                "timing is not the simulation's; await the work inside of the simulation instead"
-            )
-        return self.call_soon(callback, *args, context=context)
 
     def call_later(
         self,
         delay: float,
-        callback: Callable[[Unpack[Ts]], object],
+        callback: Callable[[*Ts], object],
         *args: *Ts,
         context: Context | None = None,
-    ) -> TimerHandle:
-        """Run *callback* after *delay* seconds of virtual time, at least 1 ns from now."""
-        handle = TimerHandle(self._now_ns / NS + delay, callback, args, self, context)
-        return self._schedule(self._now_ns + _to_ns(delay), handle)
+    ) -> SimTimer:
+        """Run *callback* after *delay* seconds of virtual time, and at least 1 ns from now."""
+        try:
+            due_ns = self._now_ns + round(delay * _NS)
+        except OverflowError:
+            due_ns = _NEVER_NS if delay > 0 else 0
+        return self._schedule(due_ns, callback, args, context)
 
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[Ts]], object],
+        callback: Callable[[*Ts], object],
         *args: *Ts,
         context: Context | None = None,
-    ) -> TimerHandle:
-        """Run *callback* at *when* in virtual seconds, at least 1 ns from now."""
-        return self._schedule(_to_ns(when), TimerHandle(when, callback, args, self, context))
+    ) -> SimTimer:
+        """Run *callback* at *when* in virtual seconds, and at least 1 ns from now."""
+        try:
+            due_ns = round(when * _NS)
+        except OverflowError:
+            due_ns = _NEVER_NS if when > 0 else 0
+        return self._schedule(due_ns, callback, args, context)
 
-    def _schedule(self, due_ns: int, handle: TimerHandle) -> TimerHandle:
+    def _schedule(
+        self,
+        due_ns: int,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        context: Context | None,
+    ) -> SimTimer:
         if self._closed:
-            self._check_closed()
+            raise RuntimeError("Event loop is closed")
         # A limiter that computes its delays in floats asks for 1e-17 s, finds itself
-        # still too early, and asks again: at the same instant that would never end.
+        # still too early and asks again: without time passing that would never end.
         if due_ns <= self._now_ns:
             due_ns = self._now_ns + 1
-        self._timer_sequence += 1
-        heappush(self._heap, (due_ns, self._timer_sequence, handle))
-        handle._scheduled = True
-        return handle
+        timer = _new(SimTimer)
+        timer._callback = callback
+        timer._args = args
+        timer._context = copy_context() if context is None else context
+        timer._when = due_ns
+        self._timer_sequence = sequence = self._timer_sequence + 1
+        heappush(self._heap, (due_ns, sequence, timer))
+        return timer
 
-    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        if handle._scheduled:
-            self._cancelled_timers += 1
+    # Running.
 
-    # -- Running
+    def stop(self) -> None:
+        """Stop once all that is ready now has run."""
+        super().stop()
+        self._ready.append(self._stop_mark)
 
-    def _run_once(self) -> None:
-        ready = self._ready
-        if not ready and not self._stopping:
-            self._advance()
-        self._wake_due()
-        count = len(ready)
-        self._step_count += count
-        self._instant_steps += count
-        if self._instant_steps > self._steps_per_instant_max:
-            self._raise_livelock()
-        trace = self._trace
-        for _ in range(count):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            if trace is not None:
-                trace(self._now_ns, handle)
-            handle._run()
+    def _run_once(self) -> None:  # noqa: C901  # The hot path: a call each would cost a tenth.
+        """Run callbacks, instant by instant, until the loop is stopped."""
+        ready, trace = self._ready, self._trace
+        popleft = ready.popleft
+        while True:
+            begin_ns, step = self._now_ns, 0
+            for step in range(self._steps_per_instant_max):
+                if not ready:
+                    self._step_count += step
+                    self._advance()
+                    break
+                handle = popleft()
+                callback = handle._callback
+                if callback is None:
+                    if handle is self._stop_mark:
+                        self._step_count += step
+                        return
+                    if handle is self._wake_mark:
+                        self._wake()
+                    continue
+                if trace is not None:
+                    trace(self._now_ns, handle)
+                try:
+                    handle._context.run(callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001  # The loop's handler decides.
+                    self._report(handle, error)
+            else:
+                self._step_count += self._steps_per_instant_max
+                if self._now_ns == begin_ns:
+                    raise livelock(self, self._steps_per_instant_max)
 
     def _advance(self) -> None:
-        heap = self._heap
-        while heap and heap[0][2]._cancelled:
-            heappop(heap)[2]._scheduled = False
-            self._cancelled_timers -= 1
-        if not heap or heap[0][0] >= _NEVER_NS:
-            raise SimDeadlock(
-                f"virtual time {self.time():.9f} s: nothing is left to run, and these tasks wait "
-                "for something that nobody in the simulation will do:\n" + pending_tasks(self)
-            )
-        if heap[0][0] > self._now_ns:
-            self._now_ns = heap[0][0]
-            self._instant_steps = 0
+        """Move to the next timer that is not cancelled, and make ready what is due then."""
+        heap, ready = self._heap, self._ready
+        if len(heap) > self._sweep_above:
+            self._sweep()
+        while heap:
+            due_ns, _, timer = heappop(heap)
+            if timer._callback is not None:
+                break
+        else:
+            raise deadlock(self)
+        if due_ns > self._now_ns:
+            if due_ns >= _NEVER_NS:
+                raise deadlock(self)
+            self._now_ns = due_ns
+        ready.append(timer)
+        while heap and heap[0][0] <= due_ns:
+            ready.append(heappop(heap)[2])
 
-    def _wake_due(self) -> None:
-        heap, now_ns = self._heap, self._now_ns
-        if self._cancelled_timers > _CANCELLED_TIMERS_MAX and (
-            self._cancelled_timers * 2 > len(heap)
-        ):
-            self._drop_cancelled()
+    def _wake(self) -> None:
+        """Make ready what came due while CPU time was charged."""
+        self._wake_marked = False
+        heap, ready, now_ns = self._heap, self._ready, self._now_ns
         while heap and heap[0][0] <= now_ns:
-            handle = heappop(heap)[2]
-            handle._scheduled = False
-            if handle._cancelled:
-                self._cancelled_timers -= 1
-            else:
-                self._ready.append(handle)
+            ready.append(heappop(heap)[2])
 
-    def _drop_cancelled(self) -> None:
-        kept = []
-        for entry in self._heap:
-            if entry[2]._cancelled:
-                entry[2]._scheduled = False
-            else:
-                kept.append(entry)
-        self._heap[:] = kept
-        heapify(self._heap)
-        self._cancelled_timers = 0
+    def _sweep(self) -> None:
+        heap = self._heap
+        heap[:] = [entry for entry in heap if entry[2]._callback is not None]
+        heapify(heap)
+        self._sweep_above = max(_HEAP_MIN, 2 * len(heap))
 
-    def _raise_livelock(self) -> NoReturn:
-        raise SimLivelock(
-            f"virtual time {self.time():.9f} s: {self._instant_steps} steps and no time passed; "
-            "somebody polls with sleep(0) or reschedules itself at once. Tasks:\n"
-            + pending_tasks(self)
-        )
+    def _report(self, handle: SimHandle, error: BaseException) -> None:
+        message = f"Exception in callback {step_name(handle)}"
+        self.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
-    # -- Tasks and futures
+    # Tasks and futures.
 
     def create_task(
         self,
@@ -246,50 +266,18 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
         **kwargs: Any,
     ) -> asyncio.Task[T]:
-        """Start *coro*. Tasks are numbered per loop: their default names are reproducible."""
-        self._check_closed()
+        """Start *coro* as a task, by default named by its number within this loop."""
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         self._task_sequence += 1
         if name is None:
-            name = f"Task-{self._task_sequence}"
+            name = f"Task-{self._task_sequence}"  # asyncio's own are numbered per process.
         if self._task_factory is not None:
             return super().create_task(coro, name=name, context=context, **kwargs)
-        return SimTask(coro, loop=self, name=name, context=context, **kwargs)
-
-    def create_future(self) -> asyncio.Future[Any]:
-        """Return a future whose place in a set is reproducible."""
-        return SimFuture(loop=self)
-
-    # -- The world outside
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        """There are none: nothing outside of the simulation can wake it."""
-
-    def _write_to_self(self) -> None:
-        """Nobody sleeps in a selector that would have to be woken."""
-
-    def run_in_executor(
-        self,
-        executor: object,
-        func: Callable[[Unpack[Ts]], T],
-        *args: *Ts,
-    ) -> asyncio.Future[T]:
-        """Refuse, or run *func* on a modelled worker: see *executor* of the class."""
-        if self._executor_policy == "refuse":
-            raise RealWorldAccess(
-                f"run_in_executor({func!r}): threads have no reproducible order; make the call "
-                'async, or model the threads: simulate(..., executor="inline")'
-            )
-        return self.create_task(self._work(func, args))
-
-    async def _work(self, func: Callable[[Unpack[Ts]], T], args: tuple[*Ts]) -> T:
-        if self._workers is None:
-            self._workers = asyncio.Semaphore(self._executor_workers)
-        async with self._workers:
-            return func(*args)
+        return SimTask(coro, loop=self, name=str(name), context=context, **kwargs)
 
 
-def _to_ns(seconds: float) -> int:
-    try:
-        return round(seconds * NS)
-    except OverflowError:
-        return _NEVER_NS if seconds > 0 else 0
+def _cancelled_handle() -> SimHandle:
+    handle = _new(SimHandle)
+    handle.cancel()
+    return handle

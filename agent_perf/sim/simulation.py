@@ -1,23 +1,31 @@
 """
-One simulation: a fresh loop, virtual clocks, a guarded world, a seeded `random`.
+One simulation: a fresh loop, virtual clocks, a closed world, a seeded `random`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar
 
+from agent_perf.errors import SimulationError, UsageError
 from agent_perf.sim.clocks import virtual_clocks
-from agent_perf.sim.loop import ExecutorPolicy, SimLoop, Trace
+from agent_perf.sim.compat import compatible
+from agent_perf.sim.guard import guarded
+from agent_perf.sim.loop import SimLoop, Trace
 from agent_perf.sim.request import BACKGROUND_ID, request_scope
+from agent_perf.sim.threadless import ExecutorPolicy
 
 T = TypeVar("T")
 
 EPOCH_S: Final = 1_767_225_600
 """When simulations begin: 2026-01-01 00:00 UTC."""
+
+# Clocks, sockets and `random` are the process's: two simulations would share them.
+_one_at_a_time = threading.Lock()
 
 
 def simulate(
@@ -31,23 +39,97 @@ def simulate(
     """
     Run *main* to its end in virtual time and return what it returns.
 
+    What it is still running when it ends is cancelled, the oldest task first.
+    Reproducible are the loop's order, the clocks, `random` and the local time zone; not
+    so `secrets`, `os.urandom` and `uuid.uuid4`, nor the order of sets of strings,
+    which depends on PYTHONHASHSEED.
+
     Args:
         main: Called with the loop; its coroutine is the simulation.
         epoch_s: Unix time at the begin, in seconds, as `time.time` shows it.
         executor: As in SimLoop.
         trace: As in SimLoop.
-        seed: Of the module `random`, whose state is restored afterwards.
+        seed: Of the module `random`; its state is restored afterwards.
 
     Raises:
         SimDeadlock: If tasks wait and nothing is left that could wake them.
         SimLivelock: If steps run for ever at one instant.
-        RealWorldAccess: If code touched a real socket, thread, process or clock.
+        RealWorldAccess: If code tried to reach a real socket, thread or process, or to
+            sleep in real time, even if that code swallowed the error.
+        UsageError: If called within a simulation or a running event loop.
     """
-    loop = SimLoop(executor=executor, trace=trace)
     with ExitStack() as stack:
+        stack.enter_context(_alone())
+        loop = SimLoop(executor=executor, trace=trace)
+        stack.callback(loop.close)
         stack.callback(random.setstate, random.getstate())
         random.seed(seed)
         stack.enter_context(request_scope(BACKGROUND_ID))
+        stack.enter_context(compatible(loop))
         stack.enter_context(virtual_clocks(loop, epoch_s))
-        runner = stack.enter_context(asyncio.Runner(loop_factory=lambda: loop))
-        return runner.run(main(loop))
+        stack.enter_context(guarded(loop.refusals))
+        return _run(loop, main(loop))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    if asyncio._get_running_loop() is not None:
+        raise UsageError(
+            "simulate() was called within a running event loop, which it would block; call it "
+            "from synchronous code, and in a simulation await the coroutine itself"
+        )
+    if not _one_at_a_time.acquire(blocking=False):
+        raise UsageError(
+            "another simulation is running in this process, and clocks are the process's; run "
+            "one after the other, or each in its own process"
+        )
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
+
+
+def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
+    if not asyncio.iscoroutine(main):
+        raise UsageError(f"main gave {main!r}; want a coroutine: is it an async function?")
+    try:
+        result = loop.run_until_complete(main)
+    except BaseException as error:
+        _wind_down_after(loop, error)
+        raise
+    _wind_down(loop)
+    if loop.refusals.first is not None:
+        raise loop.refusals.first
+    return result
+
+
+def _wind_down_after(loop: SimLoop, error: BaseException) -> None:
+    refused = loop.refusals.first
+    if refused is not None and refused is not error:
+        error.add_note(f"Before, this was refused: {refused}")
+    try:
+        _wind_down(loop)
+    except SimulationError as second:
+        # The first error is what to mend; a deadlock while cancelling follows from it.
+        error.add_note(f"Then, while the remaining tasks were cancelled: {second}")
+
+
+def _wind_down(loop: SimLoop) -> None:
+    tasks = sorted(asyncio.all_tasks(loop), key=hash)
+    loop.run_until_complete(_cancel(loop, tasks))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+async def _cancel(loop: SimLoop, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for task, result in zip(tasks, results, strict=True):
+        if isinstance(result, Exception):
+            loop.call_exception_handler(
+                {
+                    "message": f"{task.get_name()} failed when it was cancelled at the end",
+                    "exception": result,
+                    "task": task,
+                }
+            )

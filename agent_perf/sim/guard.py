@@ -1,0 +1,182 @@
+"""
+The real world, closed for as long as a simulation runs, on the simulation's thread.
+
+Audit hooks see what C code does too, but before Python 3.13 they know nothing of
+`time.sleep`, and before 3.12 nothing of threads; these functions are replaced, also
+where modules have imported them by name. Other threads of the process go on as usual.
+"""
+
+from __future__ import annotations
+
+import _posixsubprocess
+import _socket
+import _thread
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from threading import Thread
+from types import BuiltinFunctionType, ModuleType
+from typing import Any, Final
+
+from agent_perf.sim.refusal import Refusals
+from agent_perf.sim.steps import function_name
+from agent_perf.sim.workers import sleep_in_worker
+
+_SERVICES: Final = (
+    "give the client a simulated service, such as SimHttp.transport() or SimRedis.client()"
+)
+_PROCESSES: Final = "a simulation has no processes: prepare what they give before simulate()"
+_THREADS: Final = (
+    "start it before simulate(), or let modelled workers run the function: "
+    'asyncio.to_thread and simulate(..., executor="inline")'
+)
+_SLEEP: Final = "real time does not pass here: await asyncio.sleep"
+_WAITING: Final = "nobody else runs meanwhile: await an asyncio primitive instead"
+
+_EVENTS: Final = {
+    "socket.bind": _SERVICES,
+    "socket.connect": _SERVICES,
+    "socket.getaddrinfo": _SERVICES,
+    "socket.gethostbyaddr": _SERVICES,
+    "socket.gethostbyname": _SERVICES,
+    "socket.getnameinfo": _SERVICES,
+    "socket.sendmsg": _SERVICES,
+    "socket.sendto": _SERVICES,
+    "os.exec": _PROCESSES,
+    "os.fork": _PROCESSES,
+    "os.forkpty": _PROCESSES,
+    "os.posix_spawn": _PROCESSES,
+    "os.spawn": _PROCESSES,
+    "os.system": _PROCESSES,
+    "subprocess.Popen": _PROCESSES,
+    "_thread.start_joinable_thread": _THREADS,
+    "_thread.start_new_thread": _THREADS,
+}
+# Of sockets that were connected before the simulation began.
+_SOCKET_METHODS: Final = ("recv", "recv_into", "recvfrom", "recvfrom_into", "send", "sendall")
+
+
+class _Watch:
+    """Whom the guard watches at present: nobody, or one simulation's thread."""
+
+    def __init__(self) -> None:
+        self.thread_id: int | None = None
+        self.refusals = Refusals()
+
+    def is_on(self) -> bool:
+        """Return True on the thread of a running simulation."""
+        return self.thread_id == threading.get_ident()
+
+
+_watch = _Watch()
+
+
+@contextmanager
+def guarded(refusals: Refusals) -> Iterator[None]:
+    """Refuse the real world to this thread while the body runs; *refusals* takes note."""
+    _install_hook()
+    with ExitStack() as stack:
+        for owner, name, original, replacement in _capturers():
+            stack.callback(setattr, owner, name, original)
+            setattr(owner, name, replacement)
+        for name in _SOCKET_METHODS:
+            stack.callback(delattr, socket.socket, name)
+            setattr(socket.socket, name, _closed(name))
+        stack.callback(setattr, _watch, "thread_id", None)
+        _watch.refusals = refusals
+        _watch.thread_id = threading.get_ident()
+        yield
+
+
+@cache
+def _install_hook() -> None:
+    # An audit hook stays for the life of the process; off duty it is one dict look-up.
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, args: tuple[object, ...]) -> None:
+    if event in _EVENTS and _watch.is_on():
+        # The first two tell what; later ones hold environments, and so secrets.
+        told = [repr(arg) for arg in args if not isinstance(arg, socket.socket)][:2]
+        thread = getattr(args[0], "__self__", None) if args else None
+        if isinstance(thread, Thread):
+            told = [repr(thread.name)]
+        _watch.refusals.refuse(f"{event}({', '.join(told)[:200]})", _EVENTS[event])
+
+
+# Replacements. They stay behind in modules that are imported during a simulation, so off
+# duty, and on other threads, they do what the original does.
+
+_real_sleep = time.sleep
+_real_start_thread = _thread.start_new_thread
+_real_fork_exec = _posixsubprocess.fork_exec
+_real_wait = threading.Condition.wait
+
+
+def _sleep(seconds: float, /) -> None:
+    if not _watch.is_on():
+        _real_sleep(seconds)
+    elif not sleep_in_worker(seconds):
+        _watch.refusals.refuse(f"time.sleep({seconds!r})", _SLEEP)
+
+
+def _start_thread(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> int:
+    if _watch.is_on():
+        thread = getattr(function, "__self__", None)
+        name = repr(thread.name) if isinstance(thread, Thread) else function_name(function)
+        _watch.refusals.refuse(f"starting thread {name}", _THREADS)
+    return _real_start_thread(function, *args, **kwargs)
+
+
+def _fork_exec(*args: Any) -> int:
+    if _watch.is_on():
+        _watch.refusals.refuse(f"a process {args[0]!r}"[:200], _PROCESSES)
+    return _real_fork_exec(*args)
+
+
+def _wait(self: threading.Condition, timeout: float | None = None) -> bool:
+    if _watch.is_on():
+        _watch.refusals.refuse("waiting for another thread", _WAITING)
+    return _real_wait(self, timeout)
+
+
+def _closed(name: str) -> Callable[..., Any]:
+    original = getattr(_socket.socket, name)
+
+    def method(self: socket.socket, *args: Any) -> Any:
+        if _watch.is_on():
+            _watch.refusals.refuse(f"socket.{name}", _SERVICES)
+        return original(self, *args)
+
+    return method
+
+
+_REPLACED: Final[dict[object, Callable[..., Any]]] = {
+    _real_sleep: _sleep,
+    _real_start_thread: _start_thread,
+    _real_fork_exec: _fork_exec,
+}
+_Place = tuple[object, str, Callable[..., Any], Callable[..., Any]]
+_found: list[_Place] = [(threading.Condition, "wait", _real_wait, _wait)]
+_searched: set[str] = set()
+
+
+def _capturers() -> list[_Place]:
+    """
+    Return every module variable that holds an original, with its replacement.
+
+    A module is searched once, which takes some 10 µs.
+    """
+    for module_name in sys.modules.keys() - _searched:
+        _searched.add(module_name)
+        module = sys.modules[module_name]
+        if module_name == __name__ or not isinstance(module, ModuleType):
+            continue
+        for name, value in list(vars(module).items()):
+            if isinstance(value, BuiltinFunctionType) and value in _REPLACED:
+                _found.append((module, name, value, _REPLACED[value]))
+    return _found

@@ -1,0 +1,56 @@
+"""
+The handles that a SimLoop gives out: asyncio's, made in fewer steps.
+
+Making handles is most of what scheduling costs. The loop fills these in where it makes
+them, without a constructor call each; a cancelled one is known by its missing callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+
+from agent_perf.units import NS
+
+
+class SimHandle(asyncio.Handle):
+    """A callback that runs at the instant at which it was scheduled."""
+
+    __slots__ = ()
+
+    _callback: Callable[..., object] | None
+    _args: tuple[object, ...]
+    _context: Context
+    # asyncio's __repr__ reads these two; only its debug mode would set them.
+    _repr = None
+    _source_traceback = None
+
+    @property
+    def _cancelled(self) -> bool:  # type: ignore[override]  # A plain slot in the base.
+        return self._callback is None
+
+    def cancel(self) -> None:
+        """Never run the callback; nothing happens if it has run already."""
+        self._callback = None
+        self._args = ()
+
+    def cancelled(self) -> bool:
+        """Return True if `cancel` was called."""
+        return self._callback is None
+
+    def get_context(self) -> Context:
+        """Return the context in which the callback runs."""
+        return self._context
+
+
+class SimTimer(SimHandle, asyncio.TimerHandle):
+    """A callback that runs at a later instant: `_when`, in ns."""
+
+    __slots__ = ()
+
+    _when: int
+
+    def when(self) -> float:
+        """Return the instant at which the callback runs, in virtual seconds."""
+        return self._when / NS

@@ -1,0 +1,75 @@
+"""
+The part of an event loop that would reach out of the simulation: it refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from agent_perf.sim.refusal import Refusals
+
+_METHODS: Final = (
+    "add_reader",
+    "add_writer",
+    "connect_accepted_socket",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "create_connection",
+    "create_datagram_endpoint",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "getaddrinfo",
+    "getnameinfo",
+    "sendfile",
+    "sock_accept",
+    "sock_connect",
+    "sock_recv",
+    "sock_recv_into",
+    "sock_recvfrom",
+    "sock_recvfrom_into",
+    "sock_sendall",
+    "sock_sendfile",
+    "sock_sendto",
+    "start_tls",
+    "subprocess_exec",
+    "subprocess_shell",
+)
+
+
+class OfflineLoop(asyncio.BaseEventLoop):
+    """
+    A loop whose I/O methods raise RealWorldAccess, saying what was asked for.
+
+    Attributes:
+        refusals: What was refused so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = Refusals()
+
+    def _process_events(self, event_list: list[object]) -> None:
+        """There are none: nothing outside can wake a simulation."""
+
+    def _write_to_self(self) -> None:
+        """Nobody sleeps in a selector that would have to be woken."""
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(self: OfflineLoop, *args: object, **kwargs: object) -> NoReturn:
+        given = [repr(arg) for arg in args] + [f"{key}={arg!r}" for key, arg in kwargs.items()]
+        self.refusals.refuse(
+            f"loop.{name}({', '.join(given)[:200]})",
+            "there are no sockets, pipes and processes here: give the client a service of "
+            "agent_perf.sim, such as SimHttp.transport() or SimRedis.client()",
+        )
+
+    refuse.__name__ = name
+    return refuse
+
+
+for _name in _METHODS:
+    setattr(OfflineLoop, _name, _refusing(_name))

@@ -1,0 +1,59 @@
+"""
+Saying no: what a simulation may not do, where the code tried, and the way out.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from agent_perf.errors import RealWorldAccess
+
+_OWN: Final = str(Path(__file__).parent)
+_STDLIB: Final = sysconfig.get_paths()["stdlib"]
+
+
+class Refusals:
+    """
+    What was refused during one simulation.
+
+    Libraries catch what they do not expect and carry on. The first refusal is kept, so
+    that the simulation fails even if somebody swallowed it.
+    """
+
+    __slots__ = ("first",)
+
+    def __init__(self) -> None:
+        self.first: RealWorldAccess | None = None
+
+    def refuse(self, what: str, way_out: str) -> NoReturn:
+        """Raise RealWorldAccess: *what* was tried, from where, and what to do instead."""
+        error = RealWorldAccess(f"{what} in a simulation, at {call_site()}; {way_out}")
+        if self.first is None:
+            self.first = error
+        raise error
+
+
+def call_site() -> str:
+    """
+    Return the nearest caller that is neither ours nor Python's own, as ``file:line in name``.
+
+    If that is an installed library, the nearest caller that is not follows.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    library = ""
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if "site-packages" in path or "dist-packages" in path:
+            library = library or _place(frame)
+        elif not path.startswith((_OWN, _STDLIB, "<")):
+            return f"{_place(frame)}, through {library}" if library else _place(frame)
+        frame = frame.f_back
+    return library or "an unknown place"
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"

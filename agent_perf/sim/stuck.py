@@ -1,0 +1,44 @@
+"""
+Telling why a simulation cannot go on: which tasks wait, and where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from agent_perf.errors import SimDeadlock, SimLivelock
+from agent_perf.sim.steps import task_place
+
+_TASKS_SHOWN_MAX: Final = 20
+
+
+def deadlock(loop: asyncio.AbstractEventLoop) -> SimDeadlock:
+    """Return the error for a loop with nothing left to run."""
+    return SimDeadlock(
+        f"virtual time {loop.time():.9f} s: nothing is left to run, and these tasks wait for "
+        f"something that nobody in the simulation will do:\n{_pending(loop)}"
+    )
+
+
+def livelock(loop: asyncio.AbstractEventLoop, steps: int) -> SimLivelock:
+    """Return the error for a loop that took *steps* at one instant."""
+    return SimLivelock(
+        f"virtual time {loop.time():.9f} s: {steps} steps, and no time passed; somebody polls "
+        "with sleep(0) or schedules itself again at once: sleep for a while, or await an "
+        f"event. Pending tasks:\n{_pending(loop)}"
+    )
+
+
+def _pending(loop: asyncio.AbstractEventLoop) -> str:
+    tasks = sorted(asyncio.all_tasks(loop), key=_by_name)
+    lines = [f"  {task.get_name()}: {task_place(task)}" for task in tasks[:_TASKS_SHOWN_MAX]]
+    if len(tasks) > _TASKS_SHOWN_MAX:
+        lines.append(f"  ... and {len(tasks) - _TASKS_SHOWN_MAX} more")
+    return "\n".join(lines) or "  (none)"
+
+
+def _by_name(task: asyncio.Task[object]) -> tuple[int, str]:
+    # The length first, so that Task-10 follows Task-9.
+    name = task.get_name()
+    return len(name), name

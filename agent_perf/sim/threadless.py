@@ -1,0 +1,78 @@
+"""
+The part of an event loop that deals with threads: refused, or modelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import Context
+from typing import Final, Literal, TypeVar, TypeVarTuple
+
+from agent_perf.errors import UsageError
+from agent_perf.sim.offline import OfflineLoop
+from agent_perf.sim.steps import function_name
+from agent_perf.sim.workers import WorkerPools, run_in_worker
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+ExecutorPolicy = Literal["refuse", "inline"]
+
+EXECUTOR_WORKERS: Final = 32
+"""Workers of the default executor: what asyncio takes on 28 CPUs or more."""
+
+
+class ThreadlessLoop(OfflineLoop):
+    """
+    A loop without threads.
+
+    Args:
+        executor: What becomes of functions that a program hands to threads: ``refuse``
+            raises RealWorldAccess; ``inline`` runs them on the loop's thread, on
+            modelled workers, where `time.sleep` takes virtual time.
+        executor_workers: Workers of the default executor, >= 1.
+    """
+
+    _thread_id: int | None
+
+    def __init__(self, *, executor: ExecutorPolicy, executor_workers: int) -> None:
+        if executor not in ("refuse", "inline"):
+            raise UsageError(f"executor={executor!r}; want 'refuse' or 'inline'")
+        if executor_workers < 1:
+            raise UsageError(f"executor_workers={executor_workers}; want >= 1")
+        super().__init__()
+        self._inline = executor == "inline"
+        self._pools = WorkerPools(executor_workers)
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Do as `call_soon`; raise RealWorldAccess if another thread calls."""
+        if self._thread_id is not None and self._thread_id != threading.get_ident():
+            self.refusals.refuse(
+                f"call_soon_threadsafe from thread {threading.current_thread().name!r}",
+                "when a thread calls is not reproducible: await its work inside the simulation",
+            )
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(
+        self, executor: object, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run *func* on a modelled worker of *executor*, or refuse: see the class."""
+        self._want_workers(func)
+        # As with a thread: a caller that gives up does not stop the work.
+        return asyncio.shield(self.create_task(self._pools.run(executor, func, *args)))
+
+    async def run_in_worker(self, func: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Run *func* on a modelled worker of its own, or refuse: see the class."""
+        self._want_workers(func)
+        return await run_in_worker(func, *args)
+
+    def _want_workers(self, func: Callable[..., object]) -> None:
+        if not self._inline:
+            self.refusals.refuse(
+                f"{function_name(func)} handed to a thread",
+                "threads have no reproducible order: make the call async, or let modelled "
+                'workers run it with simulate(..., executor="inline")',
+            )
