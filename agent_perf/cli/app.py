@@ -8,6 +8,7 @@ with it, is imported when the verb runs.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -195,6 +196,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = INTERRUPTED
     except SystemExit as error:
         code = int(error.code or 0)
+    except Exception:  # noqa: BLE001 (printed whole; Python's own exit code 1 would say "regression")
+        click.echo(traceback.format_exc(), err=True)
+        click.echo(
+            "agent-perf: this is a bug in agent-perf; please report it with the above", err=True
+        )
+        code = AgentPerfError.exit_code
     sys.exit(code)
 
 

@@ -11,7 +11,7 @@ import click
 from agent_perf.cli.measuring import Wish, measure_commits
 from agent_perf.cli.output import print_json, print_table, say
 from agent_perf.cli.progress import show_progress
-from agent_perf.cli.project import open_project
+from agent_perf.cli.project import open_project, short_name
 from agent_perf.codec import BaselineFile
 from agent_perf.errors import BrokenError, NothingMeasuredError
 
@@ -40,7 +40,7 @@ def create(name: str, ref: str, *, replace: bool) -> int:
         raise NothingMeasuredError(f"baseline {name!r} not made: there is no scenario to run")
     baseline = BaselineFile(name=name, commit=commit, runs=tuple(measured.runs.values()))
     path = project.baselines.save(baseline, replace=replace)
-    say(f"kept {len(baseline.runs)} runs of {project.label(commit)} as {name!r}: commit {path}")
+    say(f"kept {len(baseline.runs)} runs of {short_name(commit)} as {name!r}: commit {path}")
     return 0
 
 
@@ -51,7 +51,7 @@ def list_all(form: str) -> int:
     if form == "json":
         print_json([{"name": b.name, "commit": b.commit, "runs": len(b.runs)} for b in kept])
     elif kept:
-        rows = ((b.name, project.label(b.commit), str(len(b.runs))) for b in kept)
+        rows = ((b.name, short_name(b.commit), str(len(b.runs))) for b in kept)
         print_table(("name", "commit", "runs"), rows)
     else:
         click.echo("no baselines; make one with `agent-perf baseline create NAME`", err=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from pathlib import Path
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.progress import BarProgress, LineProgress, show_progress
-from agent_perf.cli.project import Project, open_project, resolve_pair
+from agent_perf.cli.project import Project, open_project, resolve_pair, short_name
 from agent_perf.gate import exit_code, judge
 from agent_perf.records import Decision, DuetRun, Failure, Outcome, Run
-from agent_perf.report import build_view, write_reports
+from agent_perf.report import Command, build_view, write_reports
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import needs_more_rounds
 from agent_perf.suite import DuetPlan, Duets, lay_out, run_duets
@@ -85,11 +86,16 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         base_label=evidence.base_label,
         head_label=evidence.head_label,
     )
-    folder = project.root / (options.reports or project.config.reports)
     view = build_view(
-        decision, base_runs=evidence.base, head_runs=evidence.head, duets=evidence.duets
+        decision,
+        base_runs=evidence.base,
+        head_runs=evidence.head,
+        duets=evidence.duets,
+        title=project.root.name,
+        commands=_commands(decision),
+        subjects=_subjects(project, evidence),
     )
-    paths = write_reports(folder, view)
+    paths = write_reports(project.root / (options.reports or project.config.reports), view)
     show_decision(decision, paths, options.form)
     return exit_code(decision, undecided=options.undecided or project.config.undecided)
 
@@ -114,7 +120,35 @@ def _conclusion(decision: Decision) -> str:
         counts[comparison.verdict.value] = counts.get(comparison.verdict.value, 0) + 1
     told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no metrics"
     word = "FAIL" if decision.outcome is Outcome.FAIL else decision.outcome.value.upper()
-    return f"{word} {decision.base[:20]} -> {decision.head[:20]}: {told}"
+    return f"{word} {short_name(decision.base)} -> {short_name(decision.head)}: {told}"
+
+
+def _commands(decision: Decision) -> list[Command]:
+    base, head = short_name(decision.base), short_name(decision.head)
+    if decision.outcome is Outcome.PASS or not decision.comparisons:
+        return [Command(purpose="Compare again", line=f"agent-perf compare {base} {head}")]
+    worst = shlex.quote(decision.comparisons[0].benchmark)
+    return [
+        Command(
+            purpose="See it again, this benchmark alone",
+            line=f"agent-perf compare {base} {head} --fresh --only {worst}",
+        ),
+        Command(purpose="Find the commit", line=f"agent-perf run {base}..{head}"),
+        Command(purpose="and then", line=f"agent-perf report {base}..{head}"),
+        Command(
+            purpose="Accept it as the new state of things",
+            line=f"agent-perf baseline create main {head} --replace",
+        ),
+    ]
+
+
+def _subjects(project: Project, evidence: Evidence) -> dict[str, str]:
+    commits = (evidence.base_label, evidence.head_label)
+    return {
+        commit: project.repository.commit(commit).subject
+        for commit in commits
+        if commit != WORKTREE and not commit.startswith(_BASELINE)
+    }
 
 
 def _with_commit(
@@ -125,7 +159,7 @@ def _with_commit(
     progress: LineProgress | BarProgress,
 ) -> Evidence:
     base_id, head_id = resolve_pair(project, base, head)
-    progress.say(f"comparing {project.label(head_id)} with {project.label(base_id)}")
+    progress.say(f"comparing {short_name(head_id)} with {short_name(base_id)}")
     wish = Wish(only=options.only, fresh=options.fresh)
     measured = measure_commits(project, (base_id, head_id), wish, progress)
     for one in measured.values():
@@ -188,7 +222,7 @@ def _sample(
         return run_duets(
             plan,
             needs_more=lambda duet: needs_more_rounds(duet, project.policy.limit_of(duet)),
-            on_round=lambda number, names: progress.say(
-                f"round {number}: {len(names)} sampled benchmarks"
+            on_round=lambda number, names: (
+                progress.say(f"round {number}: {len(names)} sampled benchmarks") if names else None
             ),
         )

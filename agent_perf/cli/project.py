@@ -4,14 +4,18 @@ The project a command works on: its repository, configuration and stored results
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from agent_perf.config import Config, load_config
 from agent_perf.errors import RepositoryError, UsageError
 from agent_perf.gate import Baselines, Policy, make_policy
 from agent_perf.history import ResultStore, machine_name
-from agent_perf.repository import WORKTREE, Repository, find_repository
+from agent_perf.repository import Repository, find_repository
+
+_COMMIT: Final = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +42,10 @@ class Project:
         """The top folder."""
         return self.repository.root
 
-    def label(self, commit: str) -> str:
-        """Return how *commit* is named to people: eight digits, or ``worktree``."""
-        return commit if commit == WORKTREE else commit[:8]
+
+def short_name(commit: str) -> str:
+    """Return how *commit* is named to people: eight digits; ``worktree`` and others in full."""
+    return commit[:8] if _COMMIT.fullmatch(commit) else commit
 
 
 def open_project(start: Path) -> Project:
@@ -82,5 +87,5 @@ def resolve_pair(project: Project, base: str | None, head: str) -> tuple[str, st
         else project.repository.resolve(base)
     )
     if base_id == head_id:
-        raise RepositoryError(f"base and head are both {project.label(head_id)}; name two commits")
+        raise RepositoryError(f"base and head are both {short_name(head_id)}; name two commits")
     return base_id, head_id

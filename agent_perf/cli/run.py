@@ -9,7 +9,7 @@ from pathlib import Path
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
-from agent_perf.cli.project import Project, open_project
+from agent_perf.cli.project import Project, open_project, short_name
 from agent_perf.errors import NothingMeasuredError
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import summarize
@@ -54,7 +54,7 @@ def show_measured(project: Project, measured: dict[str, Measured], form: str) ->
         print_json({commit: _as_json(one) for commit, one in measured.items()})
     else:
         rows = [
-            (f"{project.label(commit)}  {name}", *_cells(one, name))
+            (f"{short_name(commit)}  {name}", *_cells(one, name))
             for commit, one in measured.items()
             for name in one.runs
         ]
@@ -68,7 +68,7 @@ def show_measured(project: Project, measured: dict[str, Measured], form: str) ->
             warn(warning)
         for failure in one.failures:
             message = failure.message.replace("\n", " ")
-            where = f"{project.label(commit)} {failure.benchmark!r}"
+            where = f"{short_name(commit)} {failure.benchmark!r}"
             say(f"BROKEN {where} {failure.category}: {message}")
 
 
