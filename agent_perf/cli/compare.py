@@ -135,10 +135,6 @@ def _commands(decision: Decision) -> list[Command]:
         ),
         Command(purpose="Find the commit", line=f"agent-perf run {base}..{head}"),
         Command(purpose="and then", line=f"agent-perf report {base}..{head}"),
-        Command(
-            purpose="Accept it as the new state of things",
-            line=f"agent-perf baseline create main {head} --replace",
-        ),
     ]
 
 
