@@ -1,0 +1,299 @@
+"""
+The gate: everything measured of base and head, and whether the head may go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from agent_perf.errors import ConfigError
+from agent_perf.gate.causes import explain
+from agent_perf.gate.lines import (
+    breach_line,
+    broken_line,
+    comparison_fields,
+    failure_words,
+    harmless,
+    regression_line,
+    undecided_line,
+)
+from agent_perf.gate.pairing import (
+    by_benchmark,
+    compare_runs,
+    compare_sampled,
+    incomparable,
+    lone_run,
+    lost_paths,
+)
+from agent_perf.gate.policy import Level, Policy
+from agent_perf.gate.target import missed_duet_targets, missed_targets
+from agent_perf.records import (
+    Breach,
+    Cause,
+    Comparison,
+    Decision,
+    DuetRun,
+    Failure,
+    Outcome,
+    Run,
+    Verdict,
+)
+from agent_perf.stats import Direction, direction
+
+_WORST_FIRST: Final = (
+    Verdict.REGRESSED,
+    Verdict.ERRORED,
+    Verdict.MISSING,
+    Verdict.UNDECIDED,
+    Verdict.SLOWER,
+    Verdict.NEW,
+    Verdict.IMPROVED,
+    Verdict.UNCHANGED,
+)
+
+
+def judge(
+    base_runs: Iterable[Run],
+    head_runs: Iterable[Run],
+    duets: Sequence[DuetRun],
+    failures: Sequence[Failure],
+    policy: Policy,
+    *,
+    base_label: str,
+    head_label: str,
+) -> Decision:
+    """
+    Return what becomes of the head.
+
+    The outcome is the first of these that holds: FAIL, if a metric regressed or a target
+    is missed, for that is certain whatever else broke; BROKEN, if a benchmark gave no
+    value on the head; NOTHING, if none gave one; UNDECIDED, if a limited metric has no
+    answer; else PASS. What broke on the base only is a warning: there the head is held
+    to its targets alone. A benchmark that the head no longer has is a warning too.
+
+    Args:
+        base_runs: One per benchmark.
+        head_runs: Likewise.
+        duets: Sampled benchmarks, base and head in one.
+        failures: Of either side; by its commit a failure belongs to the base, and to the
+            head if it is not surely the base's.
+        policy: Limits and targets.
+        base_label: Commit of the base, or ``baseline:NAME``.
+        head_label: Commit of the head.
+
+    Raises:
+        SampleError: If a side has two runs of one benchmark.
+        ConfigError: If a sampled metric is limited to ``+0``.
+    """
+    evidence = _Evidence(
+        base=by_benchmark(base_runs, "base"),
+        head=by_benchmark(head_runs, "head"),
+        duets=duets,
+        failures=failures,
+        labels=(base_label, head_label),
+    )
+    found = _compare(evidence, policy)
+    comparisons = sorted(found.comparisons, key=lambda one: _severity(one, policy))
+    breaches = sorted(found.breaches, key=_excess, reverse=True)
+    regressed = [one for one in comparisons if _counts(one, Verdict.REGRESSED, policy)]
+    open_ones = [
+        one
+        for one in comparisons
+        if one in found.unknown_targets or _counts(one, Verdict.UNDECIDED, policy)
+    ]
+    outcome = _outcome(evidence, bool(regressed or breaches), bool(open_ones))
+    return Decision(
+        base=base_label,
+        head=head_label,
+        outcome=outcome,
+        comparisons=tuple(comparisons),
+        breaches=tuple(breaches),
+        failures=tuple(failures),
+        causes=_causes(evidence, comparisons, breaches),
+        lines=(
+            *map(regression_line, regressed),
+            *map(breach_line, breaches),
+            *map(broken_line, evidence.head_failures),
+            *map(undecided_line, open_ones),
+            *(
+                ("NOTHING measured: no benchmark gave a value, so there is nothing to judge",)
+                if outcome is Outcome.NOTHING
+                else ()
+            ),
+        ),
+        warnings=tuple(dict.fromkeys((*found.warnings, *_soft_regressions(comparisons, policy)))),
+    )
+
+
+def exit_code(decision: Decision, undecided: str = "fail") -> int:
+    """
+    Return what a process ends with: 0 pass, 1 failed, 3 broken, 4 undecided, 5 nothing.
+
+    Args:
+        decision: Of the gate.
+        undecided: ``fail``, or ``pass`` to end with 0 where there is no answer.
+
+    Raises:
+        ConfigError: If *undecided* is another word.
+    """
+    if undecided not in {"fail", "pass"}:
+        raise ConfigError(f'undecided = "{undecided}"; want "fail" or "pass"')
+    match decision.outcome:
+        case Outcome.PASS:
+            return 0
+        case Outcome.FAIL:
+            return 1
+        case Outcome.BROKEN:
+            return 3
+        case Outcome.UNDECIDED:
+            return 4 if undecided == "fail" else 0
+        case Outcome.NOTHING:
+            return 5
+    assert_never(decision.outcome)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Evidence:
+    base: Mapping[str, Run]
+    head: Mapping[str, Run]
+    duets: Sequence[DuetRun]
+    failures: Sequence[Failure]
+    labels: tuple[str, str]
+
+    @property
+    def base_failures(self) -> tuple[Failure, ...]:
+        return tuple(one for one in self.failures if self._is_of_base(one))
+
+    @property
+    def head_failures(self) -> tuple[Failure, ...]:
+        return tuple(one for one in self.failures if not self._is_of_base(one))
+
+    def _is_of_base(self, failure: Failure) -> bool:
+        base_label, head_label = self.labels
+        of_base = {base_label, *(run.commit for run in self.base.values())}
+        of_head = {head_label, *(run.commit for run in self.head.values())}
+        return failure.commit in of_base - of_head
+
+
+@dataclass(slots=True)
+class _Found:
+    comparisons: list[Comparison] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)
+    unknown_targets: list[Comparison] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _compare(evidence: _Evidence, policy: Policy) -> _Found:
+    found = _Found()
+    for failure in evidence.base_failures:
+        found.warnings.append(
+            f"{harmless(failure.benchmark)} gave no value on the base "
+            f"({failure_words(failure)}): the head is held to its targets alone"
+        )
+    for name, head in evidence.head.items():
+        base = evidence.base.get(name)
+        if base is None:
+            found.comparisons += lone_run(head, policy, side="head")
+        else:
+            found.comparisons += compare_runs(base, head, policy)
+            found.warnings += _differences(base, head)
+        breaches, unknown = missed_targets(head, policy)
+        found.breaches += breaches
+        found.comparisons += unknown
+        found.unknown_targets += unknown
+    broken = {failure.benchmark for failure in evidence.head_failures}
+    for name, base in evidence.base.items():
+        if name not in evidence.head and name not in broken:
+            found.comparisons += lone_run(base, policy, side="base")
+            found.warnings.append(f"{harmless(name)} is measured on the base only")
+    for duet in evidence.duets:
+        found.comparisons.append(compare_sampled(duet, policy))
+        found.breaches += missed_duet_targets(duet, policy)
+    return found
+
+
+def _differences(base: Run, head: Run) -> list[str]:
+    """Return what is worth knowing of two runs that are compared all the same."""
+    told = [
+        f"{harmless(head.benchmark)}: no request takes the path {harmless(path)} any more"
+        for path in lost_paths(base, head)
+    ]
+    before, after = base.environment.packages, head.environment.packages
+    moved = [
+        f"{name} {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+    if moved:
+        told.append(f"base and head ran with other packages: {', '.join(moved)}")
+    return told
+
+
+def _outcome(evidence: _Evidence, failed: bool, undecided: bool) -> Outcome:
+    if failed:
+        return Outcome.FAIL
+    if evidence.head_failures:
+        return Outcome.BROKEN
+    if not evidence.head and not any(duet.head for duet in evidence.duets):
+        return Outcome.NOTHING
+    return Outcome.UNDECIDED if undecided else Outcome.PASS
+
+
+def _counts(comparison: Comparison, verdict: Verdict, policy: Policy) -> bool:
+    """Return whether *comparison* has *verdict*, and the gate stands or falls with it."""
+    return comparison.verdict is verdict and _gates(comparison, policy)
+
+
+def _gates(comparison: Comparison, policy: Policy) -> bool:
+    return policy.limit(comparison.benchmark, comparison.metric).gates
+
+
+def _soft_regressions(comparisons: Sequence[Comparison], policy: Policy) -> list[str]:
+    return [
+        comparison_fields(one)
+        for one in comparisons
+        if one.verdict is Verdict.REGRESSED
+        and policy.limit(one.benchmark, one.metric).level is Level.WARN
+    ]
+
+
+def _severity(comparison: Comparison, policy: Policy) -> tuple[int, bool, float, str, str]:
+    change = comparison.change_ratio or 0.0
+    worse = change if direction(comparison.metric) is Direction.LESS_IS_BETTER else -change
+    return (
+        _WORST_FIRST.index(comparison.verdict),
+        not _gates(comparison, policy),
+        -worse,
+        comparison.benchmark,
+        comparison.metric,
+    )
+
+
+def _excess(breach: Breach) -> float:
+    """Return how many times the target is missed; inf if nothing at all was reached."""
+    if direction(breach.metric) is Direction.LESS_IS_BETTER:
+        return breach.observed / breach.limit
+    return breach.limit / breach.observed if breach.observed else float("inf")
+
+
+def _causes(
+    evidence: _Evidence, comparisons: Sequence[Comparison], breaches: Sequence[Breach]
+) -> dict[str, tuple[Cause, ...]]:
+    """Return the causes of all that became worse, by benchmark, in order of *comparisons*."""
+    worse = dict.fromkeys(
+        (
+            *(one.benchmark for one in comparisons if one.verdict is Verdict.REGRESSED),
+            *(one.benchmark for one in breaches),
+            *(one.benchmark for one in comparisons if one.verdict is Verdict.SLOWER),
+        )
+    )
+    found = {}
+    for name in worse:
+        base, head = evidence.base.get(name), evidence.head.get(name)
+        if base is not None and head is not None and not incomparable(base, head):
+            causes = explain(base, head)
+            if causes:
+                found[name] = causes
+    return found

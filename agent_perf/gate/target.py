@@ -1,0 +1,87 @@
+"""
+Targets: how bad a metric may be at all, whatever it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent_perf.errors import SampleError
+from agent_perf.gate.pairing import undecided
+from agent_perf.gate.policy import Policy
+from agent_perf.records import Breach, Comparison, DuetRun, Metric, Run
+from agent_perf.stats import Direction, compare_duet, direction, summarize
+from agent_perf.units import format_value
+
+
+def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[Comparison, ...]]:
+    """
+    Return the targets that *run* misses, and an undecided comparison for each unknown one.
+
+    A target for a metric that the run does not have, as a P99 of 50 requests, is not met
+    by that: it is undecided.
+    """
+    targets = policy.targets_for(run.benchmark, run.targets)
+    if not targets:
+        return (), ()
+    try:
+        metrics = {metric.name: metric for metric in summarize(run)}
+    except SampleError:
+        # The comparison of the same run says so, and is undecided.
+        return (), ()
+    unknown = tuple(
+        undecided(run.benchmark, name, _unknown(name, limit, run, metrics))
+        for name, limit in targets.items()
+        if name not in metrics
+    )
+    breaches = tuple(
+        Breach(
+            benchmark=run.benchmark,
+            metric=name,
+            unit=metrics[name].unit,
+            observed=metrics[name].value,
+            limit=limit,
+        )
+        for name, limit in targets.items()
+        if name in metrics and _misses(name, metrics[name].value, limit)
+    )
+    return breaches, unknown
+
+
+def missed_duet_targets(duet: DuetRun, policy: Policy) -> tuple[Breach, ...]:
+    """Return the target that the head of *duet* misses in the median of its rounds, if any."""
+    limit = policy.targets_for(duet.benchmark, {}).get(duet.metric)
+    if limit is None:
+        return ()
+    try:
+        observed = compare_duet(duet, None).head
+    except SampleError:
+        # The comparison of the same rounds says so, and is undecided.
+        return ()
+    if observed is None or not _misses(duet.metric, observed, limit):
+        return ()
+    return (
+        Breach(
+            benchmark=duet.benchmark,
+            metric=duet.metric,
+            unit=duet.unit,
+            observed=observed,
+            limit=limit,
+        ),
+    )
+
+
+def _misses(metric: str, observed: float, limit: float) -> bool:
+    if direction(metric) is Direction.LESS_IS_BETTER:
+        return observed > limit
+    return observed < limit
+
+
+def _unknown(name: str, limit: float, run: Run, metrics: Mapping[str, Metric]) -> str:
+    unit = "s" if name.startswith("latency.") else "count"
+    family = name.partition(".")[0]
+    known = [known for known in metrics if known.partition(".")[0] == family]
+    return (
+        f"target of {format_value(limit, unit)}, and {len(run.latency_ns)} requests give no "
+        f"such metric; they give {', '.join(known or metrics)}"
+    )
