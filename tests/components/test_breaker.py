@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_perf.components import CLOSED, BreakerState, CircuitBreaker, CircuitOpenError
+from agent_perf.components.breaker import admit, record_failure
+from agent_perf.errors import ConfigError
+from agent_perf.sim import SimLoop, simulate
+
+
+async def succeed() -> str:
+    return "done"
+
+
+async def fail() -> str:
+    raise OSError("down")
+
+
+async def call_all(breaker: CircuitBreaker, *functions: object) -> list[str]:
+    outcomes = []
+    for function in functions:
+        try:
+            outcomes.append(await breaker.call(function))
+        except (OSError, CircuitOpenError) as error:
+            outcomes.append(type(error).__name__)
+    return outcomes
+
+
+@given(st.integers(1, 5), st.floats(0.1, 100), st.lists(st.tuples(st.booleans(), st.floats(0, 50))))
+def test_never_more_than_one_probe(
+    failures_max: int, open_s: float, script: list[tuple[bool, float]]
+) -> None:
+    """
+    Whatever happens when, an open breaker admits nobody before its time, and then one.
+    """
+    state, now_s = CLOSED, 0.0
+    for fails, later_s in script:
+        now_s += later_s
+        admitted = admit(state, now_s, open_s)
+        if admitted is None:
+            assert state.opened_s is not None
+            assert now_s < state.opened_s + open_s
+            continue
+        if admitted.probing:
+            assert admit(admitted, now_s + 1e9, open_s) is None
+        if fails:
+            state = record_failure(admitted, now_s, failures_max, probe=admitted.probing)
+            assert (state.failures >= failures_max) == (state.opened_s is not None)
+        else:
+            state = CLOSED
+
+
+def test_opens_after_failures_in_a_row() -> None:
+    """
+    Two failures, a success and two failures leave it closed; three in a row open it.
+    """
+
+    async def main(_: SimLoop) -> list[str]:
+        breaker = CircuitBreaker(failures_max=3, open_s=10)
+        return await call_all(
+            breaker, fail, fail, succeed, fail, fail, succeed, fail, fail, fail, succeed
+        )
+
+    assert (
+        ["OSError"] * 2
+        + ["done"]
+        + ["OSError"] * 2
+        + ["done"]
+        + ["OSError"] * 3
+        + ["CircuitOpenError"]
+    ) == simulate(main)
+
+
+def test_closes_after_a_good_probe_and_stays_open_after_a_bad_one() -> None:
+    """
+    After open_s one call is let through: if it fails the pause begins anew, if it succeeds
+    all calls go through.
+    """
+
+    async def main(_: SimLoop) -> list[str]:
+        breaker = CircuitBreaker(failures_max=1, open_s=10)
+        outcomes = await call_all(breaker, fail)
+        await asyncio.sleep(9.999)
+        outcomes += await call_all(breaker, succeed)
+        await asyncio.sleep(0.001)
+        outcomes += await call_all(breaker, fail, succeed)
+        await asyncio.sleep(10)
+        return outcomes + await call_all(breaker, succeed, succeed)
+
+    assert [
+        "OSError",
+        "CircuitOpenError",
+        "OSError",
+        "CircuitOpenError",
+        "done",
+        "done",
+    ] == simulate(main)
+
+
+def test_says_how_long_to_wait() -> None:
+    """
+    A refusal tells the seconds until the next probe.
+    """
+
+    async def main(_: SimLoop) -> float:
+        breaker = CircuitBreaker(failures_max=1, open_s=10)
+        await call_all(breaker, fail)
+        await asyncio.sleep(4)
+        with pytest.raises(CircuitOpenError, match="next probe in 6 s") as caught:
+            await breaker.call(succeed)
+        return caught.value.retry_after_s
+
+    assert 6.0 == simulate(main)
+
+
+def test_one_probe_at_a_time() -> None:
+    """
+    While the probe is under way others are refused; when it is cancelled the next may try.
+    """
+
+    async def main(_: SimLoop) -> list[str]:
+        breaker = CircuitBreaker(failures_max=1, open_s=1)
+        await call_all(breaker, fail)
+        await asyncio.sleep(1)
+        probe = asyncio.create_task(breaker.call(lambda: asyncio.sleep(60)))
+        await asyncio.sleep(1)
+        outcomes = await call_all(breaker, succeed)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        return outcomes + await call_all(breaker, succeed, succeed)
+
+    assert ["CircuitOpenError", "done", "done"] == simulate(main)
+
+
+def test_late_results_of_old_calls_change_nothing() -> None:
+    """
+    Calls from before it opened neither close it nor make the pause longer when they end.
+    """
+
+    async def late(outcome: object) -> object:
+        await asyncio.sleep(5)
+        return await outcome()
+
+    async def main(_: SimLoop) -> BreakerState:
+        breaker = CircuitBreaker(failures_max=1, open_s=10)
+        old = [
+            asyncio.create_task(breaker.call(lambda function=function: late(function)))
+            for function in (succeed, fail)
+        ]
+        await asyncio.sleep(0)
+        await call_all(breaker, fail)
+        await asyncio.gather(*old, return_exceptions=True)
+        return breaker.state
+
+    assert BreakerState(failures=1, opened_s=0.0) == simulate(main)
+
+
+def test_errors_of_other_kinds_are_not_failures() -> None:
+    """
+    What is not among the counted errors passes, and opens nothing.
+    """
+
+    async def main(_: SimLoop) -> tuple[list[str], bool]:
+        breaker = CircuitBreaker(failures_max=1, counts=(ConnectionError,))
+        return await call_all(breaker, fail, fail), breaker.is_open
+
+    assert (["OSError", "OSError"], False) == simulate(main)
+
+
+@pytest.mark.parametrize("bad", [{"failures_max": 0}, {"open_s": 0}])
+def test_arguments_are_checked(bad: dict[str, float]) -> None:
+    """
+    A breaker that would never close, or is open from the start, is refused.
+    """
+    with pytest.raises(ConfigError):
+        CircuitBreaker(**bad)
