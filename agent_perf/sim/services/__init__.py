@@ -1,0 +1,3 @@
+"""
+The world outside, behind the real client libraries.
+"""

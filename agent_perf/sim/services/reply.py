@@ -1,0 +1,70 @@
+"""
+What a simulated HTTP host sees and says, whichever client library asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from agent_perf.errors import ConfigError
+
+HeaderPairs = Mapping[str, str] | Sequence[tuple[str, str]]
+_JSON_HEADERS: Final = (("content-type", "application/json"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimRequest:
+    """
+    A request as it reached the host.
+
+    Attributes:
+        method: In capitals.
+        host: Lower case, without the port.
+        path: Percent-decoded, from the first slash to the query.
+        query: As it stands in the URL, without the question mark.
+        headers: Their names in any case.
+        content: The whole body.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """
+    What the host answers.
+
+    Attributes:
+        status: 200 to 599.
+        headers: Pairs where a name repeats. ``content-length`` is added to bytes.
+        content: The body at once, or its chunks, each sent when it is yielded.
+    """
+
+    status: int = 200
+    headers: HeaderPairs = ()
+    content: bytes | AsyncIterable[bytes] = b""
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.status <= 599:
+            raise ConfigError(f"a reply of status {self.status}; want 200 to 599")
+
+
+Handler = Callable[[SimRequest], Awaitable[Reply]]
+"""
+A simulated host. It awaits its own latency. ConnectionRefusedError raised by it is the
+client's ConnectError, any other ConnectionError a ReadError; the rest passes as it is.
+"""
+
+
+def json_reply(value: object, *, status: int = 200) -> Reply:
+    """Return a reply whose body is *value*, anything that msgspec writes as JSON."""
+    return Reply(status=status, headers=_JSON_HEADERS, content=msgspec.json.encode(value))
