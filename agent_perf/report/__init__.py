@@ -1,0 +1,27 @@
+"""
+What people read: one page with the verdict first, and the same for machines.
+"""
+
+from __future__ import annotations
+
+from agent_perf.report.comparison_view import build_view
+from agent_perf.report.formats import Format, render, write_reports
+from agent_perf.report.history_view import build_history_view
+from agent_perf.report.past import Commit
+from agent_perf.report.series_view import build_series_view
+from agent_perf.report.trend import Series, SeriesPoint
+from agent_perf.report.view import Command, View
+
+__all__ = [
+    "Command",
+    "Commit",
+    "Format",
+    "Series",
+    "SeriesPoint",
+    "View",
+    "build_history_view",
+    "build_series_view",
+    "build_view",
+    "render",
+    "write_reports",
+]

@@ -1,0 +1,144 @@
+"""
+Axes: round numbers to mark, and where a value lies.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from agent_perf.report.drawing import (
+    MARGIN_RIGHT_PX,
+    NARROW_PX,
+    TEXT_WIDTH_PX,
+    Label,
+    Line,
+    percent,
+    pixels,
+)
+from agent_perf.report.text import columns, quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """
+    A range of values laid on a length.
+
+    Attributes:
+        low: Value at the begin; finite.
+        high: Value at the end; > *low*.
+    """
+
+    low: float
+    high: float
+
+    def share(self, value: float) -> float:
+        """Return where *value* lies, 0 at *low* and 1 at *high*."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, count_max: int) -> tuple[float, ...]:
+        """Return at most *count_max* round values inside, ascending; at least one."""
+        for step in _round_steps((self.high - self.low) / count_max / 2):
+            first = math.ceil(self.low / step - 1e-9)
+            last = math.floor(self.high / step + 1e-9)
+            if last - first < count_max:
+                return tuple(index * step for index in range(first, last + 1)) or (self.low,)
+        raise AssertionError("steps grow without end")
+
+
+def scale_over(values: Iterable[float], *, from_zero: bool = True, room: float = 0.06) -> Scale:
+    """
+    Return a scale that holds *values*, with a little room above.
+
+    Args:
+        values: At least one; finite.
+        from_zero: Begin at zero, so that lengths compare as the values do.
+        room: Share of the range to leave free above the largest value.
+    """
+    known = list(values)
+    low = min(0.0, *known) if from_zero else min(known)
+    high = max(0.0, *known) if from_zero else max(known)
+    free = (high - low) * room or abs(high) * room or 1.0
+    return Scale(low=low - free if low < 0 or not from_zero else low, high=high + free)
+
+
+def across_scale(count: int) -> Scale:
+    """Return a scale for *count* things side by side, each in the middle of its share."""
+    return Scale(low=0.5, high=count + 0.5)
+
+
+def bottom_axis(scale: Scale, names: dict[float, str], height: float) -> tuple[Label, ...]:
+    """
+    Return labels under the plot, so few that they do not touch in a narrow window.
+
+    Args:
+        scale: Of the plot's width.
+        names: Value to its text, ascending.
+        height: Of the plot in pixels.
+    """
+    items = list(names.items())
+    # Every second, every third: a regular choice reads better than the most that fit.
+    every = next(
+        (
+            stride
+            for stride in range(1, len(items) + 1)
+            if not _touch([_reach(scale, item) for item in items[::stride]])
+        ),
+        1,
+    )
+    return tuple(
+        Label(
+            x=percent(scale.share(value)),
+            y=pixels(height + 17),
+            text=text,
+            anchor="middle",
+            style="tick",
+        )
+        for value, text in items[::every]
+        if _reach(scale, (value, text))[1] <= NARROW_PX + MARGIN_RIGHT_PX
+    )
+
+
+def left_axis(
+    scale: Scale, names: dict[float, str], height: float
+) -> tuple[tuple[Line, ...], tuple[Label, ...]]:
+    """Return grid lines across the plot and their labels on its left."""
+    lines: list[Line] = []
+    labels: list[Label] = []
+    for value, text in names.items():
+        y = height * (1 - scale.share(value))
+        lines.append(Line(x1="0", y1=pixels(y), x2="100%", y2=pixels(y), style="grid"))
+        labels.append(
+            Label(x="0", y=pixels(y + 4), text=text, anchor="end", shift="-8", style="tick")
+        )
+    return tuple(lines), tuple(labels)
+
+
+def _reach(scale: Scale, item: tuple[float, str]) -> tuple[float, float]:
+    """Return where a label under a narrow plot begins and ends, in pixels."""
+    value, text = item
+    center, half = scale.share(value) * NARROW_PX, columns(text) * TEXT_WIDTH_PX / 2
+    return center - half, center + half
+
+
+def _touch(reaches: Sequence[tuple[float, float]]) -> bool:
+    return any(
+        begin < end + TEXT_WIDTH_PX / 2 for (_, end), (begin, _) in itertools.pairwise(reaches)
+    )
+
+
+def tick_text(value: float, unit: str) -> str:
+    """Return *value* for an axis: zero needs no unit."""
+    return quantity(value, unit) if value else "0"
+
+
+def _round_steps(at_least: float) -> Iterator[float]:
+    """Yield 1, 2, 2.5 and 5 times the powers of ten, ascending without end."""
+    magnitude = 10.0 ** math.floor(math.log10(at_least))
+    while True:
+        for factor in (1, 2, 2.5, 5):
+            if factor * magnitude >= at_least * (1 - 1e-9):
+                yield factor * magnitude
+        magnitude *= 10

@@ -1,0 +1,154 @@
+"""
+The verdict of the whole in one glance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from agent_perf.records import Decision, Evidence, Outcome, Verdict
+from agent_perf.report.bars import draw_bars
+from agent_perf.report.standing import Standing
+from agent_perf.report.text import capital, change, interval, limit, plural, quantity, sentence
+from agent_perf.report.view import Badge, Band
+from agent_perf.report.wording import metric_label, moved
+
+_BADGES: Final = {
+    Outcome.FAIL: Badge(tone="fail", mark="✗", word="FAIL"),
+    Outcome.PASS: Badge(tone="pass", mark="✓", word="PASS"),
+    Outcome.UNDECIDED: Badge(tone="undecided", mark="?", word="UNDECIDED"),
+    Outcome.BROKEN: Badge(tone="broken", mark="!", word="BROKEN"),
+    Outcome.NOTHING: Badge(tone="broken", mark="∅", word="NOTHING MEASURED"),
+}
+
+
+def make_band(decision: Decision, standings: Sequence[Standing]) -> Band:
+    """
+    Return the band for *decision*.
+
+    Args:
+        decision: Of the gate.
+        standings: Worst first.
+    """
+    badge = _BADGES[decision.outcome]
+    tally = _tally(standings)
+    match decision.outcome:
+        case Outcome.FAIL:
+            worst = next((one for one in standings if one.fails and one.lead is not None), None)
+            return _about(badge, worst, tally) if worst else _plain(badge, decision, tally)
+        case Outcome.UNDECIDED:
+            open_ones = [one for one in standings if one.verdict is Verdict.UNDECIDED]
+            return (
+                _about(badge, open_ones[0], tally) if open_ones else _plain(badge, decision, tally)
+            )
+        case Outcome.PASS:
+            return _passed(badge, standings, tally)
+        case Outcome.BROKEN:
+            return _broken(badge, decision, tally)
+        case Outcome.NOTHING:
+            return Band(
+                badge=badge,
+                headline="No benchmark gave a value, so nothing was judged",
+                lines=("This is not a pass.",),
+                tally=tally,
+            )
+    assert_never(decision.outcome)
+
+
+def _about(badge: Badge, standing: Standing, tally: tuple[Badge, ...]) -> Band:
+    """Return the band that speaks of one benchmark's leading comparison."""
+    lead = standing.lead
+    if lead is None:
+        return Band(badge=badge, headline=f"{standing.benchmark}: no value", tally=tally)
+    equal = lead.base == lead.head
+    target = standing.target(lead.metric)
+    return Band(
+        badge=badge,
+        headline=f"{standing.benchmark}: {metric_label(lead.metric)}",
+        values=moved(lead),
+        change="" if equal else change(lead.change_ratio),
+        lines=tuple(_bounds(standing)),
+        chart=draw_bars(lead, target),
+        tally=tally,
+    )
+
+
+def _bounds(standing: Standing) -> list[str]:
+    lead = standing.lead
+    assert lead is not None
+    lines: list[str] = []
+    sure = (
+        "Exact: the same on every machine."
+        if lead.evidence is Evidence.EXACT
+        else f"95 % interval {interval(lead)}."
+        if lead.interval is not None
+        else ""
+    )
+    if lead.limit_ratio is not None:
+        lines.append(f"Limit {limit(lead.limit_ratio)}. {sure}".strip())
+    elif sure:
+        lines.append(sure)
+    target = standing.target(lead.metric)
+    if target is not None and lead.head is not None:
+        over = lead.head - target
+        lines.append(
+            f"Target {quantity(target, lead.unit)} missed by {quantity(over, lead.unit)}."
+            if over > 0
+            else f"Target {quantity(target, lead.unit)} kept."
+        )
+    return lines
+
+
+def _passed(badge: Badge, standings: Sequence[Standing], tally: tuple[Badge, ...]) -> Band:
+    compared = [one for one in standings if one.lead is not None]
+    changed = [one for one in compared if one.verdict is not Verdict.UNCHANGED]
+    if not changed:
+        headline = f"{plural(len(compared), 'benchmark')}, nothing changed"
+    else:
+        headline = f"{plural(len(compared), 'benchmark')}, none beyond its limit"
+    lines = ["No action needed."]
+    slower = [one for one in compared if one.verdict is Verdict.SLOWER]
+    if slower and slower[0].lead is not None:
+        lead = slower[0].lead
+        lines.append(
+            f"Most noticeable: {lead.benchmark}, {metric_label(lead.metric)} "
+            f"{change(lead.change_ratio)}, limit {limit(lead.limit_ratio)}."
+        )
+    return Band(badge=badge, headline=headline, lines=tuple(lines), tally=tally)
+
+
+def _broken(badge: Badge, decision: Decision, tally: tuple[Badge, ...]) -> Band:
+    if not decision.failures:
+        return _plain(badge, decision, tally)
+    # What breaks on the head is this change's doing; what breaks on the base is older.
+    first = next(
+        (one for one in decision.failures if one.commit == decision.head), decision.failures[0]
+    )
+    others = len({one.benchmark for one in decision.failures}) - 1
+    more = (f"{plural(others, 'more benchmark')} gave no value either.",) if others else ()
+    return Band(
+        badge=badge,
+        headline=f"{first.benchmark} gave no value: {first.category}",
+        lines=(sentence(first.message), *more),
+        tally=tally,
+    )
+
+
+def _plain(badge: Badge, decision: Decision, tally: tuple[Badge, ...]) -> Band:
+    lines = decision.lines or decision.warnings
+    return Band(
+        badge=badge,
+        headline=lines[0] if lines else capital(decision.outcome.value),
+        lines=tuple(lines[1:4]),
+        tally=tally,
+    )
+
+
+def _tally(standings: Sequence[Standing]) -> tuple[Badge, ...]:
+    counts = Counter(one.badge for one in standings)
+    return tuple(
+        Badge(tone=badge.tone, mark=badge.mark, word=f"{count} {badge.word}")
+        for badge, count in counts.items()
+    )

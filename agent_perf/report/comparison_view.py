@@ -1,0 +1,106 @@
+"""
+From a decision to what its report shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agent_perf.records import Decision, DuetRun, Run, Step, Verdict
+from agent_perf.report.band import make_band
+from agent_perf.report.cases import comparison_cases
+from agent_perf.report.details import CHARTED_MAX, make_details
+from agent_perf.report.document import comparison_document
+from agent_perf.report.facts import how_sure, next_step, which_commit, why
+from agent_perf.report.rows import make_rows, make_targets
+from agent_perf.report.standing import Standing, gather
+from agent_perf.report.tables import environment_table
+from agent_perf.report.text import plural, scrub, short_commit
+from agent_perf.report.view import Command, Trouble, View
+
+_DETAILS_MAX: Final = 400
+
+
+def build_view(
+    decision: Decision,
+    *,
+    base_runs: Mapping[str, Run],
+    head_runs: Mapping[str, Run],
+    duets: Sequence[DuetRun] = (),
+    history: Sequence[Step] = (),
+    title: str = "agent-perf",
+    commands: Sequence[Command] = (),
+    subjects: Mapping[str, str] | None = None,
+) -> View:
+    """
+    Return the report on head against base.
+
+    Args:
+        decision: Of the gate.
+        base_runs: Benchmark to its run, for the charts; may be empty.
+        head_runs: Likewise.
+        duets: Rounds of the sampled benchmarks.
+        history: Steps between base and head, oldest first, if they were looked for.
+        title: Of the project that was measured.
+        commands: What to type next, as it stands.
+        subjects: Commit to the first line of its message.
+    """
+    decision, title = scrub(decision), scrub(title)
+    standings = gather(decision, scrub(base_runs), scrub(head_runs), scrub(tuple(duets)))
+    anchors = {
+        standing.benchmark: f"benchmark-{index}"
+        for index, standing in enumerate(standings[:_DETAILS_MAX], 1)
+        if standing.comparisons or standing.base or standing.head
+    }
+    troubles = _troubles(decision)
+    rows = make_rows(standings, {one.benchmark: one.anchor for one in troubles} | anchors)
+    band = make_band(decision, standings)
+    first = next((one for one in standings if one.base or one.head), None)
+    return View(
+        title=f"{band.sentence}, {short_commit(decision.head)}",
+        heading=f"{title}: {short_commit(decision.base)} → {short_commit(decision.head)}",
+        band=band,
+        facts=(
+            why(decision, standings),
+            how_sure(decision, standings),
+            which_commit(decision, scrub(dict(subjects or {})), scrub(tuple(history))),
+            next_step(decision, scrub(tuple(commands))),
+        ),
+        rows=rows,
+        rows_left_out=len(standings) - len(rows),
+        rows_summary=_summary(standings),
+        details=make_details(standings, anchors),
+        charts_left_out=_left_out(standings),
+        targets=make_targets(standings),
+        troubles=troubles,
+        environment=environment_table(first.base, first.head) if first else None,
+        document=comparison_document(decision, standings, title),
+        cases=comparison_cases(decision, standings),
+    )
+
+
+def _troubles(decision: Decision) -> tuple[Trouble, ...]:
+    return tuple(
+        Trouble(
+            anchor=f"trouble-{index}",
+            benchmark=failure.benchmark,
+            commit=short_commit(failure.commit),
+            category=failure.category,
+            message=failure.message,
+            traceback=failure.traceback,
+        )
+        for index, failure in enumerate(decision.failures, 1)
+    )
+
+
+def _summary(standings: Sequence[Standing]) -> str:
+    failed = sum(one.fails for one in standings)
+    return f"{plural(len(standings), 'benchmark')}, {f'{failed:,}' if failed else 'none'} failed"
+
+
+def _left_out(standings: Sequence[Standing]) -> str:
+    unchanged = sum(one.verdict is Verdict.UNCHANGED for one in standings)
+    if len(standings) <= CHARTED_MAX or not unchanged:
+        return ""
+    return f"With {len(standings):,} benchmarks, the {unchanged:,} unchanged ones carry no charts."

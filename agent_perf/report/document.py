@@ -1,0 +1,175 @@
+"""
+The report for machines: plain values of JSON, raw numbers, a reason code at each verdict.
+
+``schema/report-1.json`` describes it. Numbers that JSON cannot carry (a change from
+zero is infinite) are null.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from agent_perf.records import (
+    Breach,
+    Cause,
+    Comparison,
+    Decision,
+    Evidence,
+    Failure,
+    Verdict,
+)
+from agent_perf.report.past import Past
+from agent_perf.report.standing import Standing
+
+SCHEMA_VERSION: Final = 1
+
+_REASON_CODES: Final = {
+    (Verdict.REGRESSED, Evidence.EXACT): "change-above-limit",
+    (Verdict.REGRESSED, Evidence.SAMPLED): "interval-above-limit",
+    (Verdict.SLOWER, Evidence.EXACT): "change-within-limit",
+    (Verdict.SLOWER, Evidence.SAMPLED): "interval-within-limit",
+    (Verdict.UNCHANGED, Evidence.EXACT): "equal",
+    (Verdict.UNCHANGED, Evidence.SAMPLED): "interval-around-zero",
+    (Verdict.IMPROVED, Evidence.EXACT): "change-for-the-better",
+    (Verdict.IMPROVED, Evidence.SAMPLED): "interval-below-zero",
+}
+_OTHER_CODES: Final = {
+    Verdict.UNDECIDED: "not-decidable",
+    Verdict.NEW: "no-base-value",
+    Verdict.MISSING: "no-head-value",
+    Verdict.ERRORED: "no-value",
+}
+
+
+def comparison_document(
+    decision: Decision, standings: Sequence[Standing], title: str
+) -> dict[str, object]:
+    """Return the document of a comparison of two commits."""
+    return {
+        **_header("comparison", title),
+        "outcome": decision.outcome.value,
+        "base": decision.base,
+        "head": decision.head,
+        "benchmarks": [
+            {
+                "name": one.benchmark,
+                "verdict": one.verdict.value,
+                "fails": one.fails,
+                "causes": [_cause(cause) for cause in one.causes],
+                "targets": dict(one.head.targets) if one.head is not None else {},
+                "requests": len(one.head.latency_ns) if one.head is not None else None,
+            }
+            for one in standings
+        ],
+        "comparisons": [_comparison(one) for one in decision.comparisons],
+        "breaches": [_breach(one) for one in decision.breaches],
+        "failures": [_failure(one) for one in decision.failures],
+        "lines": list(decision.lines),
+        "warnings": list(decision.warnings),
+    }
+
+
+def history_document(past: Past, title: str) -> dict[str, object]:
+    """Return the document of a report over a range of commits or versions."""
+    found = "steps found" if past.steps else "steady" if past.judged else "not judged"
+    return {
+        **_header("history", title),
+        "outcome": found if past.measured else "nothing measured",
+        "commits": [
+            {"name": one.name, "subject": one.subject, "failure": one.failure or None}
+            for one in past.commits
+        ],
+        "steps": [
+            {
+                "commit": step.commit,
+                "parent": step.parent,
+                "subject": step.subject,
+                "comparisons": [_comparison(one) for one in step.comparisons],
+                "causes": {
+                    name: [_cause(cause) for cause in causes]
+                    for name, causes in step.causes.items()
+                },
+            }
+            for step in past.steps
+        ],
+        "series": [
+            {
+                "name": one.name,
+                "unit": one.unit,
+                "target": _number(one.target),
+                "points": [
+                    {
+                        "label": point.label,
+                        "value": _number(point.value),
+                        "interval": _pair(point.interval),
+                    }
+                    for point in one.points
+                ],
+            }
+            for one in past.series
+        ],
+    }
+
+
+def reason_code(comparison: Comparison) -> str:
+    """Return why a comparison has its verdict, for machines."""
+    return _REASON_CODES.get(
+        (comparison.verdict, comparison.evidence),
+        _OTHER_CODES.get(comparison.verdict, "other"),
+    )
+
+
+def _header(kind: str, title: str) -> dict[str, object]:
+    return {"schema": "report", "schema_version": SCHEMA_VERSION, "kind": kind, "title": title}
+
+
+def _comparison(one: Comparison) -> dict[str, object]:
+    return {
+        "benchmark": one.benchmark,
+        "metric": one.metric,
+        "unit": one.unit,
+        "evidence": one.evidence.value,
+        "base": _number(one.base),
+        "head": _number(one.head),
+        "change_ratio": _number(one.change_ratio),
+        "interval": _pair(one.interval),
+        "limit_ratio": _number(one.limit_ratio),
+        "verdict": one.verdict.value,
+        "reason_code": reason_code(one),
+        "reason": one.reason,
+        "sample_count": one.sample_count,
+    }
+
+
+def _breach(one: Breach) -> dict[str, object]:
+    return {
+        "benchmark": one.benchmark,
+        "metric": one.metric,
+        "unit": one.unit,
+        "observed": _number(one.observed),
+        "limit": _number(one.limit),
+    }
+
+
+def _failure(one: Failure) -> dict[str, object]:
+    return {
+        "benchmark": one.benchmark,
+        "commit": one.commit,
+        "category": one.category,
+        "message": one.message,
+        "traceback": one.traceback,
+    }
+
+
+def _cause(one: Cause) -> dict[str, object]:
+    return {"kind": one.kind, "text": one.text, "critical_ns": one.critical_ns}
+
+
+def _pair(bounds: tuple[float, float] | None) -> list[float | None] | None:
+    return None if bounds is None else [_number(bounds[0]), _number(bounds[1])]
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,248 @@
+"""
+The answers after the verdict: why, how sure, which commit, what next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from agent_perf.records import Decision, Evidence, Outcome, Run, Step, Verdict
+from agent_perf.report.standing import Standing
+from agent_perf.report.text import (
+    ARROW,
+    change,
+    difference,
+    listing,
+    plural,
+    sentence,
+    short_commit,
+)
+from agent_perf.report.view import Command, Fact, Point
+from agent_perf.report.wording import count_label, counted, metric_label, moved
+from agent_perf.stats import paired_shift
+from agent_perf.units import NS
+
+_POINTS_MAX: Final = 5
+_TOLD_COUNTS: Final = (
+    "db_statements",
+    "redis_trips",
+    "http_requests",
+    "llm_calls",
+    "llm_tokens_out",
+    "event_requests",
+)
+
+
+def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
+    """Return what lies behind the verdict, the weightiest first."""
+    points: list[Point] = []
+    failing = [one for one in standings if one.fails or one.verdict is Verdict.UNDECIDED]
+    points.extend(_causes(failing))
+    points.extend(_work(failing))
+    points.extend(_without_cause(failing))
+    if decision.outcome is Outcome.NOTHING:
+        points.extend(Point(text=sentence(line)) for line in (*decision.lines, *decision.warnings))
+        if not points:
+            points.append(Point(text="No benchmark was selected, or none could be run."))
+    if not points:
+        points.append(_all_well(standings))
+        points.extend(_causes([one for one in standings if one.causes]))
+    return Fact(question="Why", points=_first(points))
+
+
+def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
+    """Return on what evidence the verdict stands."""
+    points: list[Point] = []
+    kinds = [{one.evidence for one in standing.comparisons} for standing in standings]
+    exact = sum(Evidence.EXACT in kind for kind in kinds)
+    if exact:
+        points.append(
+            Point(
+                lead="Exact",
+                text=f"{plural(exact, 'benchmark')} ran in virtual time with the same draws on "
+                "both sides: any difference is a fact, and the same on every machine.",
+            )
+        )
+    points.extend(_paired(standings))
+    duets = [duet for standing in standings for duet in standing.duets.values()]
+    if duets:
+        rounds = sorted({len(duet.base) for duet in duets})
+        spread = f"{rounds[0]}" if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
+        points.append(
+            Point(
+                lead="Sampled",
+                text=f"{plural(len({duet.benchmark for duet in duets}), 'benchmark')} measured in "
+                f"{spread} interleaved rounds of base and head. Regressed means that the whole "
+                "95 % interval leaves the room for noise.",
+            )
+        )
+    points.extend(Point(lead="Note", text=sentence(warning)) for warning in decision.warnings)
+    if not points:
+        points.append(Point(text="Nothing was compared."))
+    return Fact(question="How sure", points=tuple(points))
+
+
+def which_commit(decision: Decision, subjects: Mapping[str, str], history: Sequence[Step]) -> Fact:
+    """
+    Return what was compared, and the commits in between that are known to have changed it.
+
+    Args:
+        decision: Of the gate.
+        subjects: Commit to the first line of its message.
+        history: Steps between base and head, oldest first.
+    """
+    points = [
+        Point(
+            lead=name,
+            text=" ".join(
+                part for part in (short_commit(commit), subjects.get(commit, "")) if part
+            ),
+        )
+        for name, commit in (("Base", decision.base), ("Head", decision.head))
+    ]
+    points.extend(Point(lead="Step", text=_step(step)) for step in history)
+    return Fact(question="Which commit", points=_first(points))
+
+
+def next_step(decision: Decision, commands: Sequence[Command]) -> Fact:
+    """Return what to do, with the exact commands."""
+    advice = {
+        Outcome.PASS: "None: this change may go in.",
+        Outcome.FAIL: "Mend the cause, or accept the new values with a reason.",
+        Outcome.BROKEN: "Let the benchmark run again; until then nothing is known about it.",
+        Outcome.UNDECIDED: "Measure more rounds, or on a quieter machine.",
+        Outcome.NOTHING: "See that at least one benchmark is selected and runs.",
+    }
+    return Fact(
+        question="Next step",
+        points=(Point(text=advice[decision.outcome]),),
+        commands=tuple(commands),
+    )
+
+
+def scenario_and_loads(benchmarks: Sequence[str]) -> str:
+    """Return benchmarks of one scenario in words: ``agent.chat at 1, 50 and 200 users``."""
+    split = [name.rpartition("@") for name in benchmarks]
+    if not all(scenario and load.isdigit() for scenario, _, load in split):
+        return listing(benchmarks)
+    loads = sorted({int(load) for _, _, load in split})
+    users = "user" if loads == [1] else "users"
+    return f"{split[0][0]} at {listing(map(str, loads))} {users}"
+
+
+def work_changes(base: Run, head: Run) -> str:
+    """Return the work per request in one line, changes first, "=" where equal."""
+    requests = max(len(head.latency_ns), 1)
+    names = sorted({*base.counts, *head.counts})
+    changed = [name for name in names if base.counts.get(name, 0) != head.counts.get(name, 0)]
+    same = [name for name in _TOLD_COUNTS if head.counts.get(name) and name not in changed]
+    words = []
+    for name in [*sorted(changed, key=_told_first), *same][:7]:
+        before, after = counted(name, base.counts.get(name, 0), head.counts.get(name, 0), requests)
+        sign = ARROW if name in changed else "\u00a0=\u00a0"
+        words.append(f"{count_label(name)} {before}{sign}{after}")
+    return " · ".join(words)
+
+
+def _told_first(name: str) -> tuple[bool, str]:
+    return name not in _TOLD_COUNTS, name
+
+
+def _causes(standings: Sequence[Standing]) -> list[Point]:
+    """Return one point for each set of causes: loads of one scenario share theirs."""
+    groups: dict[tuple[str, ...], list[Standing]] = {}
+    for standing in standings:
+        if standing.causes:
+            scenario = standing.benchmark.rpartition("@")[0] or standing.benchmark
+            groups.setdefault((scenario, *(one.kind for one in standing.causes)), []).append(
+                standing
+            )
+    points = []
+    for members in groups.values():
+        text = "; ".join(cause.text for cause in members[0].causes)
+        lead = scenario_and_loads([one.benchmark for one in members])
+        points.append(Point(lead=lead, text=sentence(text)))
+    return points
+
+
+def _work(standings: Sequence[Standing]) -> list[Point]:
+    for standing in standings:
+        if standing.base is not None and standing.head is not None:
+            words = work_changes(standing.base, standing.head)
+            return [Point(lead=f"Per request, {standing.benchmark}", text=words)] if words else []
+    return []
+
+
+def _without_cause(standings: Sequence[Standing]) -> list[Point]:
+    """Return the gate's own reason where no cause is known."""
+    points: list[Point] = []
+    for standing in standings:
+        if standing.failures:
+            failure = standing.failures[0]
+            points.append(
+                Point(
+                    lead=f"{standing.benchmark} on {short_commit(failure.commit)}",
+                    text=f"{failure.category}: {failure.message}",
+                )
+            )
+        elif not standing.causes and standing.lead is not None:
+            lead = standing.lead
+            points.append(
+                Point(
+                    lead=f"{lead.benchmark}, {metric_label(lead.metric)}",
+                    text=sentence(lead.reason),
+                )
+            )
+    return points
+
+
+def _all_well(standings: Sequence[Standing]) -> Point:
+    comparisons = [one for standing in standings for one in standing.comparisons]
+    if all(one.verdict is Verdict.UNCHANGED for one in comparisons):
+        return Point(
+            text=f"All {plural(len(comparisons), 'number')} of base and head are the same."
+        )
+    moved = sum(one.verdict is not Verdict.UNCHANGED for one in comparisons)
+    return Point(
+        text=f"{moved:,} of {plural(len(comparisons), 'number')} moved, none for the worse beyond "
+        "its limit, and no target is missed."
+    )
+
+
+def _paired(standings: Sequence[Standing]) -> list[Point]:
+    for standing in standings:
+        base, head = standing.base, standing.head
+        if base is None or head is None or not standing.fails:
+            continue
+        if not base.latency_ns or len(base.latency_ns) != len(head.latency_ns):
+            continue
+        shift = paired_shift(base, head)
+        return [
+            Point(
+                lead="Request by request",
+                text=f"{shift.changed_count:,} of {plural(shift.request_count, 'request')} of "
+                f"{standing.benchmark} changed; the median difference is "
+                f"{difference(shift.median_ns / NS, 's')}.",
+            )
+        ]
+    return []
+
+
+def _step(step: Step) -> str:
+    words = f"{short_commit(step.commit)} {step.subject}"
+    if step.comparisons:
+        worst = step.comparisons[0]
+        words += (
+            f": {worst.benchmark}, {metric_label(worst.metric)} {moved(worst)}, "
+            f"{change(worst.change_ratio)}"
+        )
+    return words
+
+
+def _first(points: Sequence[Point]) -> tuple[Point, ...]:
+    """Return the first points and how many more there are."""
+    if len(points) <= _POINTS_MAX:
+        return tuple(points)
+    rest = len(points) - _POINTS_MAX
+    return (*points[:_POINTS_MAX], Point(text=f"And {rest} more: see the details below."))

@@ -1,0 +1,171 @@
+"""
+Everything known about each benchmark, gathered in one place, worst first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from agent_perf.records import Breach, Cause, Comparison, Decision, DuetRun, Failure, Run, Verdict
+from agent_perf.report.view import Badge
+from agent_perf.report.wording import BREACHED, badge, verdict_badge
+
+_WORST_FIRST: Final = (
+    Verdict.REGRESSED,
+    Verdict.ERRORED,
+    Verdict.MISSING,
+    Verdict.UNDECIDED,
+    Verdict.SLOWER,
+    Verdict.NEW,
+    Verdict.IMPROVED,
+    Verdict.UNCHANGED,
+)
+_FAILING: Final = (Verdict.REGRESSED, Verdict.ERRORED, Verdict.MISSING)
+_Named = TypeVar("_Named", Comparison, Breach, Failure, DuetRun)
+_LEADING_METRICS: Final = ("latency.p95", "latency.p50", "latency.mean")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """
+    One benchmark with all that a report may say of it.
+
+    Attributes:
+        lead: The comparison that stands for it; None if nothing was compared.
+        verdict: The worst of its metrics.
+        duets: Metric to its rounds.
+    """
+
+    benchmark: str
+    verdict: Verdict
+    lead: Comparison | None
+    comparisons: tuple[Comparison, ...]
+    breaches: tuple[Breach, ...]
+    failures: tuple[Failure, ...]
+    causes: tuple[Cause, ...]
+    base: Run | None
+    head: Run | None
+    duets: Mapping[str, DuetRun]
+
+    @property
+    def badge(self) -> Badge:
+        """How it is shown: a missed target outweighs everything but a regression."""
+        if self.breaches and self.verdict is not Verdict.REGRESSED:
+            return BREACHED
+        if self.lead is not None and self.lead.verdict is self.verdict:
+            return badge(self.lead)
+        return verdict_badge(self.verdict)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the reader must look at it."""
+        return bool(self.breaches) or self.verdict in _FAILING
+
+    @property
+    def rank(self) -> float:
+        """Place among the others; the smallest comes first."""
+        place = _WORST_FIRST.index(self.verdict)
+        return min(place, 0.5) if self.breaches else place
+
+    def target(self, metric: str) -> float | None:
+        """Return the largest value allowed for *metric*, in its unit; None without one."""
+        for breach in self.breaches:
+            if breach.metric == metric:
+                return breach.limit
+        return self.head.targets.get(metric) if self.head is not None else None
+
+
+def gather(
+    decision: Decision,
+    base_runs: Mapping[str, Run],
+    head_runs: Mapping[str, Run],
+    duets: Sequence[DuetRun],
+) -> tuple[Standing, ...]:
+    """
+    Return every benchmark that was compared, measured or that failed, worst first.
+
+    Args:
+        decision: Of the gate.
+        base_runs: Benchmark to its run.
+        head_runs: Likewise.
+        duets: Rounds of sampled benchmarks.
+    """
+    names = dict.fromkeys(
+        [
+            *(comparison.benchmark for comparison in decision.comparisons),
+            *(breach.benchmark for breach in decision.breaches),
+            *(failure.benchmark for failure in decision.failures),
+            *head_runs,
+            *base_runs,
+        ]
+    )
+    comparisons = _by_benchmark(decision.comparisons)
+    breaches = _by_benchmark(decision.breaches)
+    failures = _by_benchmark(decision.failures)
+    rounds = _by_benchmark(duets)
+    found = []
+    for name in names:
+        base, head = base_runs.get(name), head_runs.get(name)
+        verdict = _verdict(comparisons[name], failures[name], base, head)
+        found.append(
+            Standing(
+                benchmark=name,
+                verdict=verdict,
+                lead=_lead(comparisons[name], breaches[name], verdict),
+                comparisons=tuple(comparisons[name]),
+                breaches=tuple(breaches[name]),
+                failures=tuple(failures[name]),
+                causes=tuple(decision.causes.get(name, ())),
+                base=base,
+                head=head,
+                duets={duet.metric: duet for duet in rounds[name]},
+            )
+        )
+    # Within a verdict the gate's order holds: it has put the worst comparison first.
+    place = {id(one): index for index, one in enumerate(decision.comparisons)}
+    return tuple(sorted(found, key=lambda one: (one.rank, place.get(id(one.lead), len(place)))))
+
+
+def _by_benchmark(items: Iterable[_Named]) -> defaultdict[str, list[_Named]]:
+    groups: defaultdict[str, list[_Named]] = defaultdict(list)
+    for item in items:
+        groups[item.benchmark].append(item)
+    return groups
+
+
+def _verdict(
+    comparisons: Sequence[Comparison],
+    failures: Sequence[Failure],
+    base: Run | None,
+    head: Run | None,
+) -> Verdict:
+    known = {comparison.verdict for comparison in comparisons}
+    if known - {Verdict.NEW}:
+        # One new metric does not make a benchmark new.
+        known.discard(Verdict.NEW)
+    if failures:
+        known.add(Verdict.ERRORED)
+    if not known:
+        return (
+            Verdict.NEW if base is None else Verdict.MISSING if head is None else Verdict.UNCHANGED
+        )
+    return min(known, key=_WORST_FIRST.index)
+
+
+def _lead(
+    comparisons: Sequence[Comparison], breaches: Sequence[Breach], verdict: Verdict
+) -> Comparison | None:
+    """Return the comparison that says most: of the worst verdict, tail latency first."""
+    worst = [one for one in comparisons if one.verdict is verdict]
+    if breaches and verdict is not Verdict.REGRESSED:
+        missed = {breach.metric for breach in breaches}
+        worst = [one for one in comparisons if one.metric in missed] or worst
+    candidates = worst or list(comparisons)
+    for metric in _LEADING_METRICS:
+        for one in candidates:
+            if one.metric == metric:
+                return one
+    return candidates[0] if candidates else None
