@@ -5,6 +5,7 @@ The part of an event loop that deals with threads: refused, or modelled.
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import Callable
 from contextvars import Context
@@ -21,6 +22,14 @@ ExecutorPolicy = Literal["refuse", "inline"]
 
 EXECUTOR_WORKERS: Final = 32
 """Workers of the default executor: what asyncio takes on 28 CPUs or more."""
+
+_INSTANT: Final = frozenset(
+    {
+        ("openai._base_client", "get_platform"),
+        ("anthropic._base_client", "get_platform"),
+    }
+)
+"""Functions that libraries hand to a thread out of caution, once, and that take no time."""
 
 
 class ThreadlessLoop(OfflineLoop):
@@ -60,6 +69,10 @@ class ThreadlessLoop(OfflineLoop):
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """Run *func* on a modelled worker of *executor*, or refuse: see the class."""
+        if _origin(func) in _INSTANT:
+            answer = self.create_future()
+            answer.set_result(func(*args))
+            return answer
         self._want_workers(func)
         # As with a thread: a caller that gives up does not stop the work.
         return asyncio.shield(self.create_task(self._pools.run(executor, func, *args)))
@@ -72,7 +85,21 @@ class ThreadlessLoop(OfflineLoop):
     def _want_workers(self, func: Callable[..., object]) -> None:
         if not self._inline:
             self.refusals.refuse(
-                f"{function_name(func)} handed to a thread",
+                f"{function_name(_handed(func))} handed to a thread",
                 "threads have no reproducible order: make the call async, or let modelled "
                 'workers run it with simulate(..., executor="inline")',
             )
+
+
+def _handed(func: Callable[..., object]) -> Callable[..., object]:
+    """Return what *func* will run: `asyncio.to_thread` wraps it in `Context.run`."""
+    while isinstance(func, functools.partial):
+        inner = func.func
+        carries = isinstance(getattr(inner, "__self__", None), Context) and func.args
+        func = func.args[0] if carries else inner
+    return func
+
+
+def _origin(func: Callable[..., object]) -> tuple[str, str]:
+    function = _handed(func)
+    return (getattr(function, "__module__", ""), getattr(function, "__qualname__", ""))

@@ -7,6 +7,7 @@ left behind, a crash takes only its own benchmark, and a hang can be ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import psutil
 
 from agent_perf.errors import NothingMeasuredError, SampleError
 
@@ -68,8 +70,6 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
 def _child(function: Callable[[], bytes], write_fd: int) -> None:
     # Whatever happens, the fork must not return into its parent's code.
     try:
-        # A group of its own, so that what it starts can be ended with it.
-        os.setpgid(0, 0)
         try:
             answer = b"+" + function()
         except BaseException as error:  # noqa: BLE001 (told to the parent, with its traceback)
@@ -106,11 +106,14 @@ def _read_all(read_fd: int, deadline_s: float) -> bytes | None:
 
 
 def _end(pid: int) -> None:
-    """Kill the process group of *pid*, and take its exit status."""
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It ended by itself, or has not made its group yet: the second kill is for that.
-            continue
+    """Kill process *pid* and all that it started, and take its exit status."""
+    # It stays in our process group, so that whoever ends us ends it too.
+    try:
+        family = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    os.kill(pid, signal.SIGKILL)
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     os.waitpid(pid, 0)
