@@ -48,20 +48,18 @@ class Scale:
         raise AssertionError("steps grow without end")
 
 
-def scale_over(values: Iterable[float], *, from_zero: bool = True, room: float = 0.06) -> Scale:
+def scale_over(values: Iterable[float], *, room: float = 0.06) -> Scale:
     """
-    Return a scale that holds *values*, with a little room above.
+    Return a scale from zero that holds *values*: lengths compare as the values do.
 
     Args:
         values: At least one; finite.
-        from_zero: Begin at zero, so that lengths compare as the values do.
         room: Share of the range to leave free above the largest value.
     """
     known = list(values)
-    low = min(0.0, *known) if from_zero else min(known)
-    high = max(0.0, *known) if from_zero else max(known)
-    free = (high - low) * room or abs(high) * room or 1.0
-    return Scale(low=low - free if low < 0 or not from_zero else low, high=high + free)
+    low, high = min(0.0, *known), max(0.0, *known)
+    free = (high - low) * room or 1.0
+    return Scale(low=low - free if low < 0 else low, high=high + free)
 
 
 def across_scale(count: int) -> Scale:

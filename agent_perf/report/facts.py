@@ -124,7 +124,8 @@ def next_step(decision: Decision, commands: Sequence[Command]) -> Fact:
 def scenario_and_loads(benchmarks: Sequence[str]) -> str:
     """Return benchmarks of one scenario in words: ``agent.chat at 1, 50 and 200 users``."""
     split = [name.rpartition("@") for name in benchmarks]
-    if not all(scenario and load.isdigit() for scenario, _, load in split):
+    one_scenario = len({scenario for scenario, _, _ in split}) == 1
+    if not one_scenario or not all(name and load.isdigit() for name, _, load in split):
         return listing(benchmarks)
     loads = sorted({int(load) for _, _, load in split})
     users = "user" if loads == [1] else "users"

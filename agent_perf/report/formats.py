@@ -20,6 +20,7 @@ from markupsafe import Markup
 from agent_perf.codec import write_atomic
 from agent_perf.report.drawing import Table
 from agent_perf.report.markdown import escape_cell, escape_code, escape_markdown
+from agent_perf.report.text import scrub
 from agent_perf.report.view import Badge, View
 
 Format = Literal["html", "md", "json", "junit"]
@@ -157,6 +158,25 @@ def _lighter(view: View) -> Iterator[View]:
             changes=_cut(view.changes, kept),
             environment=_cut(view.environment, kept),
         )
+    # What is still too large has few strings, and long ones.
+    yield scrub(
+        replace(
+            view,
+            details=(),
+            trends=(),
+            rows=view.rows[:5],
+            rows_left_out=view.rows_left_out + max(0, len(view.rows) - 5),
+            moments=view.moments[:5],
+            troubles=view.troubles[:5],
+            targets=None,
+            changes=None,
+            environment=None,
+            charts_left_out=note,
+            document={},
+            cases=(),
+        ),
+        length_max=200,
+    )
 
 
 def _cut(table: Table | None, rows: int) -> Table | None:

@@ -4,6 +4,7 @@ The chart of a sampled benchmark: the change in each interleaved round.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from agent_perf.records import Comparison, DuetRun
@@ -22,7 +23,11 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
         duet: Its rounds; those whose base is not above zero are left out.
         comparison: What the rounds came to.
     """
-    changes = [head / base - 1 for base, head in zip(duet.base, duet.head, strict=True) if base > 0]
+    changes = [
+        head / base - 1
+        for base, head in zip(duet.base, duet.head, strict=True)
+        if base > 0 and math.isfinite(head / base)
+    ]
     if not changes:
         return None
     bounds = [*(comparison.interval or ()), *filter(None, [comparison.limit_ratio])]

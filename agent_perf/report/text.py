@@ -37,31 +37,36 @@ _HARMFUL: Final = re.compile(
 _HEX_COMMIT: Final = re.compile(r"[0-9a-f]{12,64}\Z")
 
 
-def scrub(value: T) -> T:
+def scrub(value: T, *, length_max: int = LENGTH_MAX) -> T:
     """
     Return *value* with every string in it made fit for HTML, XML and a terminal.
 
     Args:
         value: A record, or tuples, mappings and strings of any depth.
+        length_max: Characters kept of each string, >= 1; the rest becomes an ellipsis.
     """
-    return cast("T", _scrub(value))
+    return cast("T", _scrub(value, length_max))
 
 
-def _scrub(value: object) -> object:
+def _scrub(value: object, length_max: int) -> object:
     match value:
         case str():
-            clean = _HARMFUL.sub("\ufffd", value)
-            return clean if len(clean) <= LENGTH_MAX else f"{clean[:LENGTH_MAX]}…"
+            # Cut first: a string may be a log of megabytes.
+            clean = _HARMFUL.sub("\ufffd", value[:length_max])
+            return clean if len(value) <= length_max else f"{clean}…"
         case tuple() | list():
             # A run holds thousands of latencies, and no string hides among them.
             if value and isinstance(value[0], int | float):
                 return value
-            return tuple(_scrub(item) for item in value)
+            return tuple(_scrub(item, length_max) for item in value)
         case Mapping():
-            return {_scrub(key): _scrub(item) for key, item in value.items()}
+            return {
+                _scrub(key, length_max): _scrub(item, length_max) for key, item in value.items()
+            }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {
-            field.name: _scrub(getattr(value, field.name)) for field in dataclasses.fields(value)
+            field.name: _scrub(getattr(value, field.name), length_max)
+            for field in dataclasses.fields(value)
         }
         return dataclasses.replace(value, **fields)
     return value

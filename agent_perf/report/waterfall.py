@@ -42,15 +42,22 @@ class _Operation:
     What base and head did under one name.
 
     Attributes:
-        label: For people.
+        name: Of the operation.
+        detail: What it was about; may be empty.
         notable: Whether it did more in head. Different requests draw different
             latencies, so between them only the counts tell.
     """
 
-    label: str
+    name: str
+    detail: str = ""
     base: tuple[Span, ...]
     head: tuple[Span, ...]
     notable: bool
+
+    @property
+    def label(self) -> str:
+        """Both in one, for people."""
+        return " ".join(part for part in (self.name, self.detail) if part)
 
     @property
     def more_ns(self) -> int:
@@ -117,22 +124,21 @@ def _operations(base: Exemplar | None, head: Exemplar | None) -> list[_Operation
     for name in sorted(first, key=lambda name: (first[name], name)):
         old, new = tuple(before.get(name, ())), tuple(after.get(name, ()))
         more = base is not None and (len(new) > len(old) or (like and _sum(new) > _sum(old)))
-        label = " ".join(part for part in name if part)
-        found.append(_Operation(label=label, base=old, head=new, notable=more))
+        found.append(_Operation(name=name[0], detail=name[1], base=old, head=new, notable=more))
     if len(found) > _ROWS_MAX:
         weighty = sorted(found, key=_weight, reverse=True)[: _ROWS_MAX - 1]
         rest = [operation for operation in found if operation not in weighty]
         found = [operation for operation in found if operation in weighty]
         found.append(
             _Operation(
-                label=f"{len(rest)} further operations",
+                name=f"{len(rest)} further operations",
                 base=tuple(span for operation in rest for span in operation.base),
                 head=tuple(span for operation in rest for span in operation.head),
                 notable=any(operation.notable for operation in rest),
             )
         )
     slower = base is not None and head is not None and head.latency_ns > base.latency_ns
-    whole = _Operation(label="whole request", base=_whole(base), head=_whole(head), notable=slower)
+    whole = _Operation(name="whole request", base=_whole(base), head=_whole(head), notable=slower)
     return [whole, *found]
 
 
@@ -184,7 +190,10 @@ def _row_labels(operation: _Operation, y: float, *, compared: bool) -> Iterable[
         if compared and operation.notable is False and not operation.more_ns:
             right = "="
         room = int(plot_px / TEXT_WIDTH_PX) - columns(right) - 2
-        name = shorten(operation.label, room)
+        name = operation.label
+        if columns(name) > room:
+            # Where room is short, two statements are told apart by their text.
+            name = shorten(operation.detail or name, room)
         yield Label(x="0", y=pixels(y), text=name, anchor="start", style=style + strong)
         yield Label(x="100%", y=pixels(y), text=right, anchor="end", style=style + strong)
 
