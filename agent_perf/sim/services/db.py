@@ -1,0 +1,153 @@
+"""
+A SQL database in virtual time, behind the real SQLAlchemy.
+
+The engine, its pool, the ORM and the compiler are SQLAlchemy's own. The server is
+SQLite, run inline: a statement waits for its round trip and a worker, and then takes no
+time. Connections have transactions of their own, as on a real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from agent_perf.errors import ConfigError, SimulationError
+from agent_perf.sim.draws import Draws
+from agent_perf.sim.request import Witness
+from agent_perf.sim.services.db_adapter import SimDbapi
+from agent_perf.sim.services.db_functions import VirtualFunctions
+from agent_perf.sim.services.db_lock import WriteLock
+from agent_perf.sim.services.db_pool import note_holders, waiting_pool
+from agent_perf.sim.services.db_scratch import ScratchDirectory
+from agent_perf.sim.services.db_session import DbSession
+from agent_perf.sim.services.running_loop import sim_loop
+from agent_perf.sim.stations import Station
+from agent_perf.units import NS
+
+Gate = Callable[[str], Awaitable[None]]
+"""Awaited before an operation, with its name; may wait, or raise what the client sees."""
+
+CONNECT: Final = "db.connect"
+_URL: Final = "sqlite+aiosqlite:///simulated"
+
+
+class SimDatabase:
+    """
+    One database server, and engines for it.
+
+    Args:
+        draws: Latencies ``db.connect`` and ``db.statement``, and SQL's ``random()``.
+        witness: Told of connects, statements, waits and what requests hold.
+        servers: Statements that the server works on at once, >= 1.
+
+    Attributes:
+        gate: Awaited before a connect and before a statement, if not None.
+        station: The server's workers.
+        lock: Held by the connection that has written and not yet committed.
+    """
+
+    def __init__(self, draws: Draws, witness: Witness, *, servers: int = 16) -> None:
+        if servers < 1:
+            raise ConfigError(f"servers={servers}; a database needs at least 1")
+        self.draws = draws
+        self.witness = witness
+        self.gate: Gate | None = None
+        self.station = Station(servers)
+        self.lock = WriteLock()
+        self._pool_class = waiting_pool(witness)
+        self._functions = VirtualFunctions(draws)
+        # A file, and not SQLite's shared memory: that has one lock per table, and
+        # readers would wait for writers. Nothing is ever forced to the disk.
+        directory = ScratchDirectory()
+        self._path = directory.path / "database"
+        self._open: dict[sqlite3.Connection, None] = {}
+        self._finalizer = weakref.finalize(self, _tear_down, self._open, self._functions, directory)
+        self._keeper = self._connect()
+        self._keeper.execute("PRAGMA journal_mode=WAL")
+
+    def engine(
+        self,
+        *,
+        pool_size: int = 20,
+        max_overflow: int = 30,
+        pool_timeout: float = 30.0,
+        **engine_kwargs: Any,
+    ) -> AsyncEngine:
+        """
+        Return SQLAlchemy's engine for this database, dialect ``sqlite``.
+
+        Args:
+            pool_size: Connections that the pool keeps open, >= 0; 0 is without limit.
+            max_overflow: Connections beyond them, closed when given back.
+            pool_timeout: How long to wait for a connection, in virtual seconds.
+            engine_kwargs: As for ``create_async_engine``: *pool_pre_ping*,
+                *pool_recycle*, *poolclass*, *echo*...
+        """
+        if "poolclass" not in engine_kwargs:
+            engine_kwargs |= {
+                "poolclass": self._pool_class,
+                "pool_size": pool_size,
+                "max_overflow": max_overflow,
+                "pool_timeout": pool_timeout,
+            }
+        engine = create_async_engine(_URL, module=SimDbapi(self), **engine_kwargs)
+        note_holders(engine.sync_engine)
+        return engine
+
+    def prepare(self, script: str) -> None:
+        """
+        Run the statements of *script* outside of time, uncounted.
+
+        Raises:
+            SimulationError: If a transaction of the simulation has written already.
+        """
+        if self.lock.is_held:
+            raise SimulationError(
+                "prepare() was called while a transaction is open that has written; "
+                "prepare the data before the requests begin"
+            )
+        self._keeper.executescript(script)
+
+    def close(self) -> None:
+        """Delete the database. Happens by itself when the object is no longer used."""
+        self._finalizer()
+
+    async def connect(self) -> DbSession:
+        """Return a new connection to the server, after the time that takes."""
+        loop = sim_loop("SimDatabase")
+        start_ns = loop.now_ns
+        self.witness.count("db_connects")
+        try:
+            if self.gate is not None:
+                await self.gate(CONNECT)
+            await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+        finally:
+            self.witness.span(CONNECT, start_ns, loop.now_ns)
+        return DbSession(self, loop, self._connect())
+
+    def forget(self, raw: sqlite3.Connection) -> None:
+        """Take note that *raw* is being closed."""
+        self._open.pop(raw, None)
+
+    def _connect(self) -> sqlite3.Connection:
+        raw = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
+        raw.execute("PRAGMA synchronous=OFF")
+        self._functions.install(raw)
+        self._open[raw] = None
+        return raw
+
+
+def _tear_down(
+    open_connections: dict[sqlite3.Connection, None],
+    functions: VirtualFunctions,
+    directory: ScratchDirectory,
+) -> None:
+    for raw in open_connections:
+        raw.close()
+    functions.close()
+    directory.remove()

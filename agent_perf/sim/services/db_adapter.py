@@ -1,0 +1,187 @@
+"""
+The driver that SQLAlchemy sees: synchronous calls that await the simulated database.
+
+Like asyncpg's adapter in SQLAlchemy it switches once per statement, not once for the
+cursor, once for the rows and once for the end as the generic one does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import AdaptedConnection
+from sqlalchemy.util import await_only
+
+from agent_perf.sim.services.db_session import DbSession, Parameters, Row
+
+if TYPE_CHECKING:
+    from agent_perf.sim.services.db import SimDatabase
+
+
+class SimDbapi:
+    """What SQLAlchemy takes for the driver's module; the rest of it is sqlite3's."""
+
+    paramstyle = "qmark"
+    has_stop = True
+    sqlite = sqlite3
+    exceptions_module = sqlite3
+
+    def __init__(self, service: SimDatabase) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sqlite3, name)
+
+    def connect(self, *args: object, **kwargs: object) -> DbapiConnection:
+        """Return a new connection; what the URL says is of no interest."""
+        return DbapiConnection(self, await_only(self._service.connect()))
+
+
+class DbapiConnection(AdaptedConnection):
+    """A connection of PEP 249, over a session of the simulated database."""
+
+    __slots__ = ("dbapi",)
+
+    _connection: Any
+
+    def __init__(self, dbapi: SimDbapi, session: DbSession) -> None:
+        self.dbapi = dbapi
+        self._connection = session
+
+    @property
+    def isolation_level(self) -> str | None:
+        """None in autocommit mode; SQLAlchemy sets and reads it as sqlite3's."""
+        return None if self._connection.autocommit else ""
+
+    @isolation_level.setter
+    def isolation_level(self, level: str | None) -> None:
+        self._connection.autocommit = level is None
+
+    def cursor(self, server_side: bool = False) -> DbapiCursor:
+        """Return a cursor; with *server_side* its rows are fetched as they are asked for."""
+        return ServerSideCursor(self._connection) if server_side else DbapiCursor(self._connection)
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> DbapiCursor:
+        """Return a cursor that has executed *sql*."""
+        cursor = self.cursor()
+        cursor.execute(sql, parameters)
+        return cursor
+
+    def commit(self) -> None:
+        """Commit, if a transaction is open."""
+        if self._connection.begun:
+            await_only(self._connection.commit())
+
+    def rollback(self) -> None:
+        """Roll back, if a transaction is open."""
+        if self._connection.begun:
+            await_only(self._connection.rollback())
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def terminate(self) -> None:
+        """Hang up, as `close`: there is nothing to wait for."""
+        self._connection.close()
+
+    def create_function(self, *args: Any, **kwargs: Any) -> None:
+        """Do as `sqlite3.Connection.create_function`."""
+        self._connection.raw.create_function(*args, **kwargs)
+
+
+class DbapiCursor:
+    """A cursor of PEP 249 that has all its rows as soon as it has executed."""
+
+    __slots__ = ("_raw", "_rows", "_session", "arraysize")
+
+    def __init__(self, session: DbSession) -> None:
+        self.arraysize = 1
+        self._session = session
+        self._raw: sqlite3.Cursor | None = None
+        self._rows: Iterator[Row] = iter(())
+
+    @property
+    def description(self) -> Any:
+        """Of the columns; None if there are none."""
+        return None if self._raw is None else self._raw.description
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the statement changed; -1 if that has no meaning."""
+        return -1 if self._raw is None else self._raw.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """Id of the row inserted last."""
+        return None if self._raw is None else self._raw.lastrowid
+
+    def execute(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Execute *sql*, one round trip."""
+        self._raw, rows = await_only(self._session.execute(sql, parameters or ()))
+        self._rows = iter(rows or ())
+
+    def executemany(self, sql: str, parameters: Sequence[Parameters]) -> None:
+        """Execute *sql* for each of *parameters*, in one round trip together."""
+        self._raw, _ = await_only(self._session.execute_many(sql, parameters))
+
+    def fetchone(self) -> Row | None:
+        """Return the next row, or None."""
+        return next(self._rows, None)
+
+    def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return the next *size* rows, or what is left."""
+        return list(islice(self._rows, size or self.arraysize))
+
+    def fetchall(self) -> list[Row]:
+        """Return the rows that are left."""
+        return list(self._rows)
+
+    def setinputsizes(self, *sizes: object) -> None:
+        """Do nothing: SQLite needs no sizes."""
+
+    def nextset(self) -> None:
+        """Do nothing: there is one result."""
+
+    def close(self) -> None:
+        """Give up the rows that are left."""
+        self._rows = iter(())
+        if self._raw is not None:
+            self._raw.close()
+
+    async def _async_soft_close(self) -> None:
+        """Do nothing: the rows are here, and the server keeps nothing."""
+
+
+class ServerSideCursor(DbapiCursor):
+    """A cursor whose rows stay at the server; every fetch is a round trip."""
+
+    __slots__ = ("_kept",)
+
+    def execute(self, sql: str, parameters: Parameters | None = None) -> None:
+        """Execute *sql*, one round trip; the rows of a read are left where they are."""
+        execution = self._session.execute(sql, parameters or (), keep_rows=True)
+        self._raw, rows = await_only(execution)
+        self._kept = rows is None
+        self._rows = iter(rows or ())
+
+    def fetchone(self) -> Row | None:
+        """Return the next row, or None, after a round trip."""
+        return next(iter(self.fetchmany(1)), None)
+
+    def fetchmany(self, size: int | None = None) -> list[Row]:
+        """Return the next *size* rows, or what is left, after a round trip."""
+        if self._raw is None or not self._kept:
+            return super().fetchmany(size)
+        await_only(self._session.fetch())
+        return self._raw.fetchmany(size or self.arraysize)
+
+    def fetchall(self) -> list[Row]:
+        """Return the rows that are left, after a round trip."""
+        if self._raw is None or not self._kept:
+            return super().fetchall()
+        await_only(self._session.fetch())
+        return self._raw.fetchall()

@@ -1,0 +1,57 @@
+"""
+SQLAlchemy's pool, with a note of who waits and who holds a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util.queue import AsyncAdaptedQueue
+
+from agent_perf.sim.request import RequestState, Witness, running_request
+
+WAIT = "db.wait"
+
+
+def waiting_pool(witness: Witness) -> type[AsyncAdaptedQueuePool]:
+    """Return SQLAlchemy's pool, made to tell *witness* of each wait for a connection."""
+
+    class WaitingQueue(AsyncAdaptedQueue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            """Return a connection; if there is none and *block*, after a wait that is told."""
+            if not block or not self.empty():
+                return super().get(block, timeout)
+            loop: Any = asyncio.get_running_loop()
+            start_ns = loop.now_ns
+            witness.count("db_waits")
+            try:
+                return super().get(block, timeout)
+            finally:
+                witness.span(WAIT, start_ns, loop.now_ns)
+
+    class WaitingPool(AsyncAdaptedQueuePool):
+        _queue_class = WaitingQueue
+
+    return WaitingPool
+
+
+def note_holders(engine: Engine) -> None:
+    """Keep `RequestState.connections_held` of whoever checks out a connection of *engine*."""
+    # By connection, because it may be given back by another task than took it.
+    holders: dict[Any, RequestState] = {}
+
+    def checkout(connection: object, record: object, proxy: object) -> None:
+        holders[record] = state = running_request()
+        state.connections_held += 1
+
+    def checkin(connection: object, record: object) -> None:
+        # A connection that failed its ping is given back without having been taken.
+        state = holders.pop(record, None)
+        if state is not None:
+            state.connections_held -= 1
+
+    event.listen(engine, "checkout", checkout)
+    event.listen(engine, "checkin", checkin)

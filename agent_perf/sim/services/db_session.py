@@ -1,0 +1,199 @@
+"""
+One connection to the simulated database: its transaction, and what its trips cost.
+
+Underneath is a SQLite file in WAL mode with one connection each: writes that are not
+committed stay out of sight, readers never wait, and writers wait for each other. Reads
+see the latest commit, statement by statement, as PostgreSQL's READ COMMITTED does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from agent_perf.sim.services.db_statement import Effect, understand
+from agent_perf.units import NS
+
+if TYPE_CHECKING:
+    from agent_perf.sim.loop import SimLoop
+    from agent_perf.sim.services.db import SimDatabase
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+Row = tuple[Any, ...]
+Answer = tuple[sqlite3.Cursor, list[Row] | None]
+"""A cursor and its rows; None for the rows if they are left at the server."""
+
+STATEMENT: Final = "db.statement"
+END: Final = "db.end"
+NETWORK_NS: Final = 500_000
+"""Part of a statement's latency that is spent on the wire, both ways together."""
+
+
+class DbSession:
+    """
+    What the server keeps of one client, and the client's way to it.
+
+    Args:
+        service: Whose file, latencies, workers, lock, gate and witness are used.
+        raw: SQLite's connection, in autocommit mode; this class says BEGIN itself.
+
+    Attributes:
+        raw: As given.
+        autocommit: True if every statement is its own transaction.
+        begun: True while a transaction is open, be it one that only read.
+    """
+
+    def __init__(self, service: SimDatabase, loop: SimLoop, raw: sqlite3.Connection) -> None:
+        self.autocommit = False
+        self.begun = False
+        self._service = service
+        self._loop = loop
+        self.raw = raw
+
+    async def execute(self, sql: str, parameters: Parameters, *, keep_rows: bool = False) -> Answer:
+        """
+        Execute *sql* in one round trip.
+
+        Args:
+            sql: One statement.
+            parameters: Its values.
+            keep_rows: Leave the rows of a statement that reads at the server.
+        """
+        return await self._perform(sql, partial(self._run, sql, parameters, keep_rows=keep_rows))
+
+    async def execute_many(self, sql: str, batch: Sequence[Parameters]) -> Answer:
+        """Execute *sql* for all of *batch*, in one round trip together."""
+        return await self._perform(sql, partial(self._run_many, sql, batch))
+
+    async def _perform(self, sql: str, run: Callable[[], Answer]) -> Answer:
+        statement = understand(sql)
+        match statement.effect:
+            case Effect.LOCAL:
+                return run()
+            case Effect.COMMIT | Effect.ROLLBACK:
+                await self._end(statement.effect)
+                return self.raw.cursor(), []
+            case Effect.BEGIN:
+                self.begun = True
+                await self._trip(END, statement.fingerprint)
+                return self.raw.cursor(), []
+            case Effect.READ:
+                self.begun = not self.autocommit
+                await self._trip(STATEMENT, statement.fingerprint)
+                return run()
+        self.begun = not self.autocommit
+        return await self._write(run, statement.fingerprint)
+
+    async def commit(self) -> None:
+        """Keep what the open transaction wrote; without one, do nothing."""
+        await self._end(Effect.COMMIT)
+
+    async def rollback(self) -> None:
+        """Drop what the open transaction wrote; without one, do nothing."""
+        await self._end(Effect.ROLLBACK)
+
+    async def fetch(self) -> None:
+        """Make the round trip of fetching further rows from a cursor at the server."""
+        await self._trip(END, "FETCH")
+
+    def close(self) -> None:
+        """Hang up: what is not committed is gone, and the lock is free. Takes no time."""
+        self.begun = False
+        self._service.forget(self.raw)
+        self.raw.close()
+        self._service.lock.release(self)
+
+    async def _trip(self, operation: str, detail: str) -> None:
+        service, loop = self._service, self._loop
+        start_ns = loop.now_ns
+        service.witness.count("db_statements", 1, detail)
+        try:
+            if service.gate is not None:
+                await service.gate(STATEMENT)
+            leg_ns, service_ns = self._cost(operation)
+            done_ns = service.station.serve(loop.now_ns + leg_ns, service_ns)
+            await self._until(done_ns + leg_ns)
+        finally:
+            service.witness.span(STATEMENT, start_ns, loop.now_ns, detail)
+
+    async def _write(self, run: Callable[[], Answer], detail: str) -> Answer:
+        service, loop = self._service, self._loop
+        start_ns = loop.now_ns
+        service.witness.count("db_statements", 1, detail)
+        try:
+            if service.gate is not None:
+                await service.gate(STATEMENT)
+            leg_ns, service_ns = self._cost(STATEMENT)
+            arrival_ns = loop.now_ns + leg_ns
+            await self._take_lock(detail)
+            # Whoever waits for the lock keeps no worker busy meanwhile.
+            done_ns = service.station.serve(max(arrival_ns, loop.now_ns), service_ns)
+            await self._until(done_ns)
+            if not self.autocommit and not self.raw.in_transaction:
+                self.raw.execute("BEGIN IMMEDIATE")
+            answer = run()
+            self._free_lock()
+            await self._until(done_ns + leg_ns)
+            return answer
+        finally:
+            self._free_lock()
+            service.witness.span(STATEMENT, start_ns, loop.now_ns, detail)
+
+    async def _end(self, effect: Effect) -> None:
+        if not self.begun:
+            return
+        service, loop = self._service, self._loop
+        if not service.lock.held_by(self):
+            await self._trip(END, effect.name)
+            self.begun = False
+            return
+        start_ns = loop.now_ns
+        service.witness.count("db_statements", 1, effect.name)
+        try:
+            if service.gate is not None:
+                await service.gate(STATEMENT)
+            leg_ns, service_ns = self._cost(END)
+            done_ns = service.station.serve(loop.now_ns + leg_ns, service_ns)
+            await self._until(done_ns)
+            if self.raw.in_transaction:
+                self.raw.execute(effect.name)
+            self.begun = False
+            self._free_lock()
+            await self._until(done_ns + leg_ns)
+        finally:
+            service.witness.span(STATEMENT, start_ns, loop.now_ns, effect.name)
+
+    def _cost(self, operation: str) -> tuple[int, int]:
+        """Return one leg on the wire and the time with a worker, in ns."""
+        latency_ns = self._service.draws.ns(operation, STATEMENT)
+        leg_ns = min(latency_ns, NETWORK_NS) // 2
+        return leg_ns, latency_ns - 2 * leg_ns
+
+    async def _until(self, ns: int) -> None:
+        await asyncio.sleep((ns - self._loop.now_ns) / NS)
+
+    async def _take_lock(self, detail: str) -> None:
+        lock = self._service.lock
+        if not lock.held_by(self) and await lock.acquire(self):
+            self._service.witness.count("db_lock_waits", 1, detail)
+
+    def _free_lock(self) -> None:
+        # Outside of a transaction nothing is left that others must not see.
+        if not self.raw.in_transaction:
+            self._service.lock.release(self)
+
+    def _run(self, sql: str, parameters: Parameters, *, keep_rows: bool) -> Answer:
+        cursor = self.raw.execute(sql, parameters)
+        if cursor.description is None:
+            return cursor, []
+        if keep_rows and understand(sql).effect is Effect.READ:
+            return cursor, None
+        # A statement that writes and returns rows is over, for SQLite and for those who
+        # wait for the lock, only when its last row has been fetched.
+        return cursor, cursor.fetchall()
+
+    def _run_many(self, sql: str, batch: Sequence[Parameters]) -> Answer:
+        return self.raw.executemany(sql, batch), []
