@@ -13,9 +13,9 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cache
 from threading import get_ident
+from types import BuiltinFunctionType
 from typing import Final
 
 from agent_perf.errors import SimulationError
@@ -42,29 +42,48 @@ def virtual_clocks(loop: SimLoop, epoch_s: int) -> Iterator[None]:
         loop: Whose time they tell. The monotonic clocks begin at 0 with it.
         epoch_s: What calendars show at the loop's begin: Unix time, in seconds.
     """
+    thread_id = get_ident()
+    with _virtual_calendar(loop, epoch_s * NS, thread_id):
+        clocks = [_exchange(name) for name in _CLOCKS]
+        for clock in clocks:
+            clock.begin(loop, thread_id)
+        try:
+            yield
+        finally:
+            for clock in clocks:
+                clock.end()
+
+
+@contextmanager
+def _virtual_calendar(loop: SimLoop, epoch_ns: int, thread_id: int) -> Iterator[None]:
     # Here, because it imports pytest where that is installed.
+    import _time_machine  # type: ignore[import-not-found]  # It has no types.
     import time_machine
 
-    clocks = [_exchange(name) for name in _CLOCKS]
-    epoch_ns, thread_id = epoch_s * NS, get_ident()
-    travel = time_machine.travel(datetime.now(tz=UTC), tick=True)
-    traveller = travel.start()
-    real_time_ns = traveller.time_ns
-    # It ticks from its first reading on, which so becomes this one.
-    real_time_ns()
+    class LoopTraveller(time_machine.Traveller):
+        def time_ns(self) -> int:
+            if get_ident() == thread_id:
+                return epoch_ns + loop.now_ns
+            # Another thread's monotonic clock is the real one.
+            return boot_ns + time.monotonic_ns()
 
-    def time_ns() -> int:
-        return epoch_ns + loop.now_ns if get_ident() == thread_id else real_time_ns()
-
-    traveller.time_ns = time_ns  # type: ignore[method-assign]  # Ours alone.
-    for clock in clocks:
-        clock.begin(loop, thread_id)
+    boot_ns = time.time_ns() - time.monotonic_ns()
+    travellers = time_machine.traveller_stack
+    traveller = LoopTraveller(epoch_ns, "UTC", tick=False)
+    # `travel.start` exchanges the functions before there is a traveller, and `stop` puts
+    # them back after it is gone: another thread that asks for the time just then gets an
+    # error. So the same is done here in the other order.
+    travellers.append(traveller)
+    if len(travellers) == 1:
+        _time_machine.patch()
+    traveller._start()
     try:
         yield
     finally:
-        for clock in clocks:
-            clock.end()
-        travel.stop()
+        traveller._stop()
+        if len(travellers) == 1:
+            _time_machine.unpatch()
+        travellers.remove(traveller)
 
 
 class _MethodDef(ctypes.Structure):
@@ -88,10 +107,15 @@ class _Exchange:
 
     def __init__(self, name: str) -> None:
         function = getattr(time, name)
-        # A builtin function object holds a pointer to its definition behind the header.
-        address = ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
-        self._definition = _MethodDef.from_address(address or 0)
-        if self._definition.ml_name != name.encode() or self._definition.ml_flags != _METH_NOARGS:
+        if isinstance(function, BuiltinFunctionType):
+            # A builtin holds a pointer to its definition, right behind the object's header.
+            address = ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
+            self._definition = _MethodDef.from_address(address or 0)
+        if (
+            not isinstance(function, BuiltinFunctionType)
+            or self._definition.ml_name != name.encode()
+            or self._definition.ml_flags != _METH_NOARGS
+        ):
             raise SimulationError(
                 f"time.{name} is {function!r}, not CPython's own: stop what has replaced it, "
                 "such as freezegun, before simulate()"

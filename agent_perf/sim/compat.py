@@ -43,9 +43,10 @@ def compatible(loop: SimLoop) -> Iterator[None]:
                 module.set = OrderedSet  # type: ignore[attr-defined]  # That is the point.
         if _ANYIO in sys.modules:
             _run_anyio_threads_on(loop, stack)
-        # Without one, uuid1() starts processes to find a hardware address.
-        stack.callback(setattr, uuid, "_node", getattr(uuid, "_node", None))
-        uuid._node = _UUID_NODE  # type: ignore[attr-defined]  # Its cache.
+        # Else uuid1() asks libuuid for the time, and processes for a hardware address.
+        for name, value in (("_generate_time_safe", None), ("_node", _UUID_NODE)):
+            stack.callback(setattr, uuid, name, getattr(uuid, name))
+            setattr(uuid, name, value)
         yield
 
 

@@ -100,12 +100,19 @@ def _install_hook() -> None:
 
 def _audit(event: str, args: tuple[object, ...]) -> None:
     if event in _EVENTS and _watch.is_on():
-        # The first two tell what; later ones hold environments, and so secrets.
-        told = [repr(arg) for arg in args if not isinstance(arg, socket.socket)][:2]
-        thread = getattr(args[0], "__self__", None) if args else None
-        if isinstance(thread, Thread):
-            told = [repr(thread.name)]
-        _watch.refusals.refuse(f"{event}({', '.join(told)[:200]})", _EVENTS[event])
+        if event.startswith("_thread."):
+            what = _starting(args[0])
+        else:
+            # The first two tell what; later ones hold environments, and so secrets.
+            told = [repr(arg) for arg in args if not isinstance(arg, socket.socket)][:2]
+            what = f"{event}({', '.join(told)[:200]})"
+        _watch.refusals.refuse(what, _EVENTS[event])
+
+
+def _starting(function: object) -> str:
+    thread = getattr(function, "__self__", None)
+    name = thread.name if isinstance(thread, Thread) else function_name(function)
+    return f"starting thread {name!r}"
 
 
 # Replacements. They stay behind in modules that are imported during a simulation, so off
@@ -126,9 +133,7 @@ def _sleep(seconds: float, /) -> None:
 
 def _start_thread(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> int:
     if _watch.is_on():
-        thread = getattr(function, "__self__", None)
-        name = repr(thread.name) if isinstance(thread, Thread) else function_name(function)
-        _watch.refusals.refuse(f"starting thread {name}", _THREADS)
+        _watch.refusals.refuse(_starting(function), _THREADS)
     return _real_start_thread(function, *args, **kwargs)
 
 
@@ -139,7 +144,8 @@ def _fork_exec(*args: Any) -> int:
 
 
 def _wait(self: threading.Condition, timeout: float | None = None) -> bool:
-    if _watch.is_on():
+    # A time-out of zero only looks.
+    if (timeout is None or timeout > 0) and _watch.is_on():
         _watch.refusals.refuse("waiting for another thread", _WAITING)
     return _real_wait(self, timeout)
 

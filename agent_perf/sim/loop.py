@@ -36,6 +36,9 @@ _NS: Final = 1e9
 # Libraries pass math.inf for "no deadline". A timer this many ns away, 38 million
 # years, can be cancelled but never comes due.
 _NEVER_NS: Final = 1 << 80
+# How often the loop keeps house, in steps. Some tens of requests through real client
+# libraries lie between: their garbage is a few megabytes.
+_HOUSEKEEPING_STEPS: Final = 10_000
 # Cancelled timers stay in the heap until they are due, or until the heap has doubled
 # since they were last swept out. So small a heap is not worth a sweep.
 _HEAP_MIN: Final = 1_000
@@ -52,6 +55,7 @@ class SimLoop(ThreadlessLoop):
         executor_workers: As in ThreadlessLoop.
         steps_per_instant_max: Steps at one instant after which SimLivelock is raised.
         trace: Called before each step with the virtual time in ns and the handle.
+        housekeeping: Called between instants, every 10,000 steps or so.
     """
 
     _closed: bool
@@ -66,6 +70,7 @@ class SimLoop(ThreadlessLoop):
         executor_workers: int = EXECUTOR_WORKERS,
         steps_per_instant_max: int = STEPS_PER_INSTANT_MAX,
         trace: Trace | None = None,
+        housekeeping: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(executor=executor, executor_workers=executor_workers)
         self._asyncgens = OrderedWeakSet()
@@ -73,6 +78,8 @@ class SimLoop(ThreadlessLoop):
         self._heap: list[tuple[int, int, SimTimer]] = []
         self._timer_sequence = 0
         self._sweep_above = _HEAP_MIN
+        self._housekeeping = housekeeping
+        self._keep_house_at = _HOUSEKEEPING_STEPS
         self._step_count = 0
         self._steps_per_instant_max = steps_per_instant_max
         # Marks lie in the queue like cancelled handles: what comes before them has run.
@@ -223,8 +230,8 @@ class SimLoop(ThreadlessLoop):
     def _advance(self) -> None:
         """Move to the next timer that is not cancelled, and make ready what is due then."""
         heap, ready = self._heap, self._ready
-        if len(heap) > self._sweep_above:
-            self._sweep()
+        if self._step_count >= self._keep_house_at:
+            self._keep_house()
         while heap:
             due_ns, _, timer = heappop(heap)
             if timer._callback is not None:
@@ -246,11 +253,15 @@ class SimLoop(ThreadlessLoop):
         while heap and heap[0][0] <= now_ns:
             ready.append(heappop(heap)[2])
 
-    def _sweep(self) -> None:
+    def _keep_house(self) -> None:
+        self._keep_house_at = self._step_count + _HOUSEKEEPING_STEPS
         heap = self._heap
-        heap[:] = [entry for entry in heap if entry[2]._callback is not None]
-        heapify(heap)
-        self._sweep_above = max(_HEAP_MIN, 2 * len(heap))
+        if len(heap) > self._sweep_above:
+            heap[:] = [entry for entry in heap if entry[2]._callback is not None]
+            heapify(heap)
+            self._sweep_above = max(_HEAP_MIN, 2 * len(heap))
+        if self._housekeeping is not None:
+            self._housekeeping()
 
     def _report(self, handle: SimHandle, error: BaseException) -> None:
         message = f"Exception in callback {step_name(handle)}"

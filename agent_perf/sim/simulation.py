@@ -11,9 +11,10 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar
 
-from agent_perf.errors import SimulationError, UsageError
+from agent_perf.errors import RealWorldAccess, SimulationError, UsageError
 from agent_perf.sim.clocks import virtual_clocks
 from agent_perf.sim.compat import compatible
+from agent_perf.sim.garbage import collected_by_hand
 from agent_perf.sim.guard import guarded
 from agent_perf.sim.loop import SimLoop, Trace
 from agent_perf.sim.request import BACKGROUND_ID, request_scope
@@ -60,7 +61,8 @@ def simulate(
     """
     with ExitStack() as stack:
         stack.enter_context(_alone())
-        loop = SimLoop(executor=executor, trace=trace)
+        collect = stack.enter_context(collected_by_hand())
+        loop = SimLoop(executor=executor, trace=trace, housekeeping=collect)
         stack.callback(loop.close)
         stack.callback(random.setstate, random.getstate())
         random.seed(seed)
@@ -96,7 +98,15 @@ def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
         result = loop.run_until_complete(main)
     except BaseException as error:
         _wind_down_after(loop, error)
-        raise
+        refused = loop.refusals.first
+        if (
+            refused is None
+            or isinstance(error, RealWorldAccess)
+            or not isinstance(error, Exception)
+        ):
+            raise
+        # Clients wrap what they do not know: that the server is unreachable, say.
+        raise RealWorldAccess(str(refused)) from error
     _wind_down(loop)
     if loop.refusals.first is not None:
         raise loop.refusals.first
@@ -104,9 +114,6 @@ def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
 
 
 def _wind_down_after(loop: SimLoop, error: BaseException) -> None:
-    refused = loop.refusals.first
-    if refused is not None and refused is not error:
-        error.add_note(f"Before, this was refused: {refused}")
     try:
         _wind_down(loop)
     except SimulationError as second:

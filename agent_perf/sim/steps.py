@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
@@ -58,11 +57,12 @@ def _coroutine_place(coroutine: Any) -> str:
     return ""
 
 
-def function_name(function: Callable[..., object]) -> str:
+def function_name(function: object) -> str:
     """Return *function*'s qualified name and where it is defined, if it is Python's."""
     while isinstance(function, functools.partial):
         function = function.func
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if isinstance(code, CodeType):
         return f"{code.co_qualname} {code.co_filename}:{code.co_firstlineno}"
-    return getattr(function, "__qualname__", None) or type(function).__qualname__
+    name: str = getattr(function, "__qualname__", type(function).__qualname__)
+    return name
