@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, assert_never
+from typing import assert_never
 
 from agent_perf.errors import ConfigError
 from agent_perf.gate.causes import explain
@@ -19,6 +19,7 @@ from agent_perf.gate.lines import (
     regression_line,
     undecided_line,
 )
+from agent_perf.gate.ordering import excess, severity
 from agent_perf.gate.pairing import (
     by_benchmark,
     compare_runs,
@@ -39,18 +40,6 @@ from agent_perf.records import (
     Outcome,
     Run,
     Verdict,
-)
-from agent_perf.stats import Direction, direction
-
-_WORST_FIRST: Final = (
-    Verdict.REGRESSED,
-    Verdict.ERRORED,
-    Verdict.MISSING,
-    Verdict.UNDECIDED,
-    Verdict.SLOWER,
-    Verdict.NEW,
-    Verdict.IMPROVED,
-    Verdict.UNCHANGED,
 )
 
 
@@ -95,8 +84,10 @@ def judge(
         labels=(base_label, head_label),
     )
     found = _compare(evidence, policy)
-    comparisons = sorted(found.comparisons, key=lambda one: _severity(one, policy))
-    breaches = sorted(found.breaches, key=_excess, reverse=True)
+    comparisons = sorted(
+        found.comparisons, key=lambda one: severity(one, gates=_gates(one, policy))
+    )
+    breaches = sorted(found.breaches, key=excess, reverse=True)
     regressed = [one for one in comparisons if _counts(one, Verdict.REGRESSED, policy)]
     open_ones = [
         one
@@ -257,25 +248,6 @@ def _soft_regressions(comparisons: Sequence[Comparison], policy: Policy) -> list
         if one.verdict is Verdict.REGRESSED
         and policy.limit(one.benchmark, one.metric).level is Level.WARN
     ]
-
-
-def _severity(comparison: Comparison, policy: Policy) -> tuple[int, bool, float, str, str]:
-    change = comparison.change_ratio or 0.0
-    worse = change if direction(comparison.metric) is Direction.LESS_IS_BETTER else -change
-    return (
-        _WORST_FIRST.index(comparison.verdict),
-        not _gates(comparison, policy),
-        -worse,
-        comparison.benchmark,
-        comparison.metric,
-    )
-
-
-def _excess(breach: Breach) -> float:
-    """Return how many times the target is missed; inf if nothing at all was reached."""
-    if direction(breach.metric) is Direction.LESS_IS_BETTER:
-        return breach.observed / breach.limit
-    return breach.limit / breach.observed if breach.observed else float("inf")
 
 
 def _causes(

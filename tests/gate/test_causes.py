@@ -229,6 +229,42 @@ def test_n_plus_one_without_an_exemplar() -> None:
     assert f"`{BODY}` now runs 3.04 times per request (N+1)" in explain(GOOD, head)[0].text
 
 
+def test_two_of_a_kind_are_enough() -> None:
+    """
+    Twice in one request, where it was once, is the beginning of N+1.
+    """
+    head = changed(
+        {"db_statements": 1140}, {f"db_statements:{BODY}": 380}, exemplar=spans(BODY, BODY)
+    )
+    causes = explain(replace(GOOD, exemplar=spans(BODY)), head)
+
+    assert causes[0].text.startswith(f"`{BODY}` now runs 2 times in one request (N+1)")
+
+
+def test_the_detail_that_grew_most_is_named() -> None:
+    """
+    Of several commands that grew, the one with most trips is told.
+    """
+    head = changed(
+        {"redis_trips": 3400, "redis_commands": 3400},
+        {"redis_trips:AUTH": 20, "redis_trips:EXPIRE": 1000},
+    )
+
+    assert explain(GOOD, head)[0].text.endswith(": EXPIRE")
+
+
+@pytest.mark.parametrize("command", ["GET\n\x1b[2K", "GÉT"])
+def test_odd_commands_are_quoted(command: str) -> None:
+    """
+    A command that is no plain word is quoted, and printable.
+    """
+    head = changed({"redis_trips": 3380, "redis_commands": 3380}, {f"redis_trips:{command}": 1000})
+    text = explain(GOOD, head)[0].text
+
+    assert text.endswith("`")
+    assert text.isprintable()
+
+
 def test_extra_statement() -> None:
     """
     One statement more per request is no N+1.

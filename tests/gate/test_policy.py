@@ -22,7 +22,7 @@ DEFAULTS = make_policy({}, {})
         ("work.llm_cost_usd", Level.ERROR, 0.0),
         ("work.events", Level.ERROR, 0.0),
         ("work.bytes_sent", Level.ERROR, 0.15),
-        ("work.db_connects", Level.ERROR, 0.15),
+        ("work.db_connects", Level.OFF, None),
         ("work.db_waits", Level.OFF, None),
         ("work.redis_hits", Level.OFF, None),
     ],
