@@ -13,12 +13,14 @@ from agent_perf.report.drawing import (
     MARGIN_RIGHT_PX,
     NARROW_PX,
     TEXT_WIDTH_PX,
+    TICK_COLUMNS,
     Label,
     Line,
     percent,
     pixels,
 )
 from agent_perf.report.text import columns, quantity
+from agent_perf.units import KIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +129,26 @@ def _touch(reaches: Sequence[tuple[float, float]]) -> bool:
     )
 
 
-def tick_text(value: float, unit: str) -> str:
-    """Return *value* for an axis: zero needs no unit."""
-    return quantity(value, unit) if value else "0"
+def unit_ticks(scale: Scale, unit: str, count_max: int) -> dict[float, str]:
+    """
+    Return at most *count_max* round values on *scale*, each with its text.
+
+    Args:
+        scale: In *unit*.
+        unit: As in units.format_value; bytes are round in multiples of 1024.
+        count_max: At least 2.
+    """
+    step = 1
+    while unit == "bytes" and scale.high / step >= KIB:
+        step *= KIB
+    inner = Scale(low=scale.low / step, high=scale.high / step)
+    return {tick * step: _tick_text(tick * step, unit) for tick in inner.ticks(count_max)}
+
+
+def _tick_text(value: float, unit: str) -> str:
+    """Return *value* for an axis: zero needs no unit, and a long one gives way."""
+    text = quantity(value, unit) if value else "0"
+    return text if columns(text) <= TICK_COLUMNS else f"{value:.3g}"
 
 
 def _round_steps(at_least: float) -> Iterator[float]:

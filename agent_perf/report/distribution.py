@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from agent_perf.records import Run
-from agent_perf.report.axis import bottom_axis, left_axis, scale_over, tick_text
+from agent_perf.report.axis import bottom_axis, left_axis, scale_over, unit_ticks
 from agent_perf.report.drawing import (
     CURVE_WIDTH,
     Chart,
@@ -52,7 +52,7 @@ def draw_distribution(base: Run | None, head: Run | None, target_s: float | None
         who["head"] = "base and head alike"
     # The last half per cent would squeeze everything else to the left.
     scale = scale_over(ordered[len(ordered) * 995 // 1000] / NS for _, ordered in sides)
-    ticks = {value: tick_text(value, "s") for value in scale.ticks(5)}
+    ticks = unit_ticks(scale, "s", 5)
     grid, left = _share_axis()
     lines = list(grid)
     keys = [

@@ -16,8 +16,11 @@ CURVE_WIDTH: Final = 1000
 TEXT_WIDTH_PX: Final = 7.3
 """Width of one character of a chart's labels: 12 px, monospaced, at most 0.61 of its size."""
 
-NARROW_PX: Final = 212
+NARROW_PX: Final = 208
 """Width of the narrowest plot with an axis on its left: a window of 360 px."""
+
+TICK_COLUMNS: Final = 8
+"""Characters that the margin on the left of a plot holds."""
 
 MARGIN_RIGHT_PX: Final = 26
 """Room on the right of a plot, into which the half of a label may reach."""

@@ -125,7 +125,7 @@ def scenario_and_loads(benchmarks: Sequence[str]) -> str:
     """Return benchmarks of one scenario in words: ``agent.chat at 1, 50 and 200 users``."""
     split = [name.rpartition("@") for name in benchmarks]
     one_scenario = len({scenario for scenario, _, _ in split}) == 1
-    if not one_scenario or not all(name and load.isdigit() for name, _, load in split):
+    if not one_scenario or not all(name and load.isdecimal() for name, _, load in split):
         return listing(benchmarks)
     loads = sorted({int(load) for _, _, load in split})
     users = "user" if loads == [1] else "users"

@@ -14,7 +14,7 @@ from agent_perf.report.axis import (
     bottom_axis,
     left_axis,
     scale_over,
-    tick_text,
+    unit_ticks,
 )
 from agent_perf.report.drawing import (
     NARROW_PX,
@@ -95,9 +95,7 @@ def draw_trend(series: Series, numbers: Mapping[str, str]) -> Chart | None:
     )
     told = _are_told(series)
     scale = scale_over([*reach, *bounds], room=0.18 if told else 0.06)
-    lines, left = left_axis(
-        scale, {value: tick_text(value, series.unit) for value in scale.ticks(5)}, _HEIGHT_PX
-    )
+    lines, left = left_axis(scale, unit_ticks(scale, series.unit, 5), _HEIGHT_PX)
     keys: list[Key] = []
     extra: list[Line] = []
     if bounds:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent_perf.records import Exemplar, Span
-from agent_perf.report.axis import bottom_axis, scale_over, tick_text
+from agent_perf.report.axis import bottom_axis, scale_over, unit_ticks
 from agent_perf.report.drawing import (
     CURVE_WIDTH,
     TEXT_WIDTH_PX,
@@ -31,7 +31,7 @@ from agent_perf.units import NS
 _ROWS_MAX: Final = 12
 _ROW_PX: Final = 40
 _TRACK_PX: Final = 8
-_NARROW_PLOT_PX: Final = 272
+_NARROW_PLOT_PX: Final = 266
 _WIDE_PLOT_PX: Final = 620
 _BROAD_PLOT_PX: Final = 960
 
@@ -83,7 +83,7 @@ def _draw(base: Exemplar | None, head: Exemplar | None, *, who: str) -> Chart:
     scale = scale_over(side.latency_ns / NS for _, side in sides)
     operations = _operations(base, head)
     height = len(operations) * _ROW_PX
-    ticks = {value: tick_text(value, "s") for value in scale.ticks(6)}
+    ticks = unit_ticks(scale, "s", 6)
     labels: list[Label] = []
     paths: dict[str, list[str]] = {"base": [], "head": [], "head worse": []}
     for index, operation in enumerate(operations):
