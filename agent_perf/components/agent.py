@@ -98,7 +98,7 @@ class Agent:
         self._save = save
         self._publish = publish
         self._policy = policy or AgentPolicy()
-        self._clock = clock
+        self._now_s = time.monotonic if clock is None else clock
         self._ledger = Ledger(talker.price)
         self._waves: dict[str, _Wave] = {}
 
@@ -226,9 +226,6 @@ class Agent:
             return error
         detail = "; ".join(filter(None, (str(error), *getattr(error, "__notes__", ()))))
         return RequestError(category, f"{type(error).__name__}: {detail}")
-
-    def _now_s(self) -> float:
-        return (self._clock or time.monotonic)()
 
 
 class _Work:

@@ -88,7 +88,7 @@ class CircuitBreaker:
         self._failures_max = failures_max
         self._open_s = open_s
         self._counts = counts
-        self._clock = clock
+        self._now_s = time.monotonic if clock is None else clock
         self._state = CLOSED
 
     @property
@@ -137,6 +137,3 @@ class CircuitBreaker:
             )
         self._state = admitted
         return admitted.probing
-
-    def _now_s(self) -> float:
-        return (self._clock or time.monotonic)()

@@ -106,7 +106,7 @@ class MemoryCache(Generic[V]):
         self._bytes_max = bytes_max
         self._ttl_s = math.inf if ttl_s is None else _checked_ttl(ttl_s)
         self._size_of = size_of or deep_bytes
-        self._clock = clock
+        self._now_s = time.monotonic if clock is None else clock
         # With a byte bound we evict ourselves, because cachebox does not tell whom it evicted.
         self._entries: cachebox.LRUCache[Hashable, tuple[V, float, int]]
         self._entries = cachebox.LRUCache(entries_max if bytes_max is None else 0)
@@ -127,8 +127,7 @@ class MemoryCache(Generic[V]):
         """Return the live value of *key*, or *default*."""
         entry = self._find(key)
         if entry is not None:
-            clock = self._clock
-            if entry[1] > (time.monotonic() if clock is None else clock()):
+            if entry[1] > self._now_s():
                 self._hits += 1
                 return entry[0]
             # A value set in this very instant may go with it: a miss, never a stale value.
@@ -145,8 +144,7 @@ class MemoryCache(Generic[V]):
             ConfigError: If *ttl_s* is not positive.
         """
         ttl_s = self._ttl_s if ttl_s is None else _checked_ttl(ttl_s)
-        clock = self._clock
-        expires_s = (time.monotonic() if clock is None else clock()) + ttl_s
+        expires_s = self._now_s() + ttl_s
         if self._bytes_max is not None:
             self._set_sized(key, value, expires_s, self._bytes_max)
         elif self._insert(key, (value, expires_s, 0)) is None:
@@ -172,7 +170,7 @@ class MemoryCache(Generic[V]):
         Nothing needs it for correctness: expired entries are never returned, and the
         bounds hold. It looks at every entry, so call it seldom, and never per request.
         """
-        now_s = (self._clock or time.monotonic)()
+        now_s = self._now_s()
         expired = [key for key, entry in list(self._entries.items()) if entry[1] <= now_s]
         count = sum(self._remove(key) for key in expired)
         self._expired += count
@@ -183,7 +181,7 @@ class MemoryCache(Generic[V]):
 
     def __contains__(self, key: Hashable) -> bool:
         entry = self._entries.peek(key)
-        return entry is not None and entry[1] > (self._clock or time.monotonic)()
+        return entry is not None and entry[1] > self._now_s()
 
     def stats(self) -> CacheStats:
         """Return what happened so far."""

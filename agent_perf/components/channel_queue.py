@@ -66,13 +66,13 @@ class ChannelQueue(Generic[E]):
         line = self._lines.get(event.channel)
         if line is None:
             line = self._lines[event.channel] = _Line()
-        order = next(self._order)
-        line.events.append((now_s, order, event))
-        line.size_bytes += event.size_bytes
+        order, size_bytes = next(self._order), event.size_bytes
+        line.events.append((now_s, order, size_bytes, event))
+        line.size_bytes += size_bytes
         self.total += 1
         if not line.busy:
             self.ready_count += 1
-            self.ready_bytes += event.size_bytes
+            self.ready_bytes += size_bytes
             if len(line.events) == 1:
                 heappush(self._ready, (now_s, order, line))
 
@@ -88,19 +88,20 @@ class ChannelQueue(Generic[E]):
         room_bytes = bytes_max
         while self._ready and len(batch) < count_max:
             line = self._ready[0][2]
-            if batch and line.events[0][2].size_bytes > room_bytes:
+            events = line.events
+            if batch and events[0][2] > room_bytes:
                 break
             heappop(self._ready)
-            self.ready_count -= len(line.events)
+            self.ready_count -= len(events)
             self.ready_bytes -= line.size_bytes
             line.busy = True
-            while line.events and len(batch) < count_max:
-                event = line.events[0][2]
-                if batch and event.size_bytes > room_bytes:
+            while events and len(batch) < count_max:
+                _, _, size_bytes, event = events[0]
+                if batch and size_bytes > room_bytes:
                     break
-                line.events.popleft()
-                line.size_bytes -= event.size_bytes
-                room_bytes -= event.size_bytes
+                events.popleft()
+                line.size_bytes -= size_bytes
+                room_bytes -= size_bytes
                 batch.append(event)
         self.total -= len(batch)
         return tuple(batch)
@@ -115,7 +116,7 @@ class ChannelQueue(Generic[E]):
                 continue
             self.ready_count += len(line.events)
             self.ready_bytes += line.size_bytes
-            now_s, order, _ = line.events[0]
+            now_s, order, _, _ = line.events[0]
             heappush(self._ready, (now_s, order, line))
 
 
@@ -123,6 +124,6 @@ class _Line(Generic[E]):
     __slots__ = ("busy", "events", "size_bytes")
 
     def __init__(self) -> None:
-        self.events: deque[tuple[float, int, E]] = deque()
+        self.events: deque[tuple[float, int, int, E]] = deque()
         self.size_bytes = 0
         self.busy = False

@@ -57,7 +57,7 @@ class BatcherStats:
 
 class EventBatcher:
     """
-    Publishes events in the background; ``publish`` does not wait.
+    Publishes events in the background, on one event loop; ``publish`` does not wait.
 
     Batches are retried on EventDeliveryError. If one is refused for what is in it, its
     events are sent one by one, so that only the bad one is lost. Closing it sends
@@ -92,6 +92,7 @@ class EventBatcher:
         self._on_failure = on_failure
         # Batches hold the events of many requests, so they run in none's context.
         self._context = contextvars.copy_context()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: ChannelQueue[Event] = ChannelQueue()
         self._senders: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -122,7 +123,7 @@ class EventBatcher:
                 "publish less, or raise queue_max"
             )
         self._published += 1
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._running_loop().time()
         self._queue.push(event, now_s)
         self._pump(now_s)
 
@@ -131,7 +132,7 @@ class EventBatcher:
         while self._queue.total or self._senders:
             if self._idle is None:
                 self._idle = asyncio.Event()
-            self._pump(asyncio.get_running_loop().time())
+            self._pump(self._running_loop().time())
             await self._idle.wait()
 
     async def aclose(self, *, timeout_s: float | None = None) -> None:
@@ -185,7 +186,7 @@ class EventBatcher:
                 self._set_timer(queue.oldest_s + policy.delay_s_max)
                 return
             batch = queue.take(count or policy.events_max, policy.bytes_max)
-            task = asyncio.get_running_loop().create_task(
+            task = self._running_loop().create_task(
                 self._deliver(batch), context=self._context.copy()
             )
             self._senders.add(task)
@@ -198,24 +199,31 @@ class EventBatcher:
             self._timer = None
         if self._timer is None:
             self._timer_due_s = due_s
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(due_s, self._note_timer, context=self._context)
+            self._timer = self._running_loop().call_at(
+                due_s, self._note_timer, context=self._context
+            )
 
     def _note_timer(self) -> None:
         self._timer = None
         # A clock that reads a hair less than what we asked for must not make us wait again.
-        self._pump(max(self._timer_due_s, asyncio.get_running_loop().time()))
+        self._pump(max(self._timer_due_s, self._running_loop().time()))
 
     def _note_sender_done(self, task: asyncio.Task[None]) -> None:
         self._senders.discard(task)
         if task.cancelled():
             return
-        self._pump(asyncio.get_running_loop().time())
+        self._pump(self._running_loop().time())
         if self._idle and not self._queue.total and not self._senders:
             self._idle.set()
             self._idle = None
         # Whatever on_failure raised; the loop reports it.
         task.result()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        # Asked once, not per event: on Python 3.11 the question is a system call.
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     async def _deliver(self, batch: Sequence[Event]) -> None:
         self._batches += 1

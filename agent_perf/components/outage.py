@@ -53,7 +53,7 @@ class OutageGuard:
         self._down = down
         self._broken = broken
         self._timeout_s = timeout_s
-        self._clock = clock
+        self._now_s = time.monotonic if clock is None else clock
         self._breaker = CircuitBreaker(
             failures_max=5, open_s=pause_s, counts=(StoreUnavailableError,), clock=clock
         )
@@ -119,6 +119,3 @@ class OutageGuard:
         )
         self._down_since_s = None
         self._outage_failures = 0
-
-    def _now_s(self) -> float:
-        return (self._clock or time.monotonic)()

@@ -86,7 +86,7 @@ class Database:
         self._engine = engine
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._queries = QueryLog(slow_s=slow_s)
-        self._clock = clock
+        self._now_s = time.monotonic if clock is None else clock
         self._owned = False
         self._in_use = self._in_use_max = 0
         self._waiting = self._waiting_max = 0
@@ -261,9 +261,6 @@ class Database:
             return
         started_s: float = connection.info.get(_STARTED, self._now_s())
         self._queries.record(statement, self._now_s() - started_s, failed=True)
-
-    def _now_s(self) -> float:
-        return (self._clock or time.monotonic)()
 
 
 def _executable(statement: str | Executable) -> Executable:

@@ -134,7 +134,7 @@ class PusherClient:
         self._http = http
         self._path = f"/apps/{app_id}"
         self._base_url = base_url.rstrip("/")
-        self._clock = clock
+        self._clock = time.time if clock is None else clock
         self.signer = Signer(key, secret)
 
     async def send(self, event: Event) -> None:
@@ -155,7 +155,7 @@ class PusherClient:
 
     async def _post(self, endpoint: str, body: bytes) -> None:
         path = self._path + endpoint
-        timestamp_s = int((self._clock or time.time)())
+        timestamp_s = int(self._clock())
         query = self.signer.query("POST", path, body, timestamp_s)
         try:
             response = await self._http.post(

@@ -42,14 +42,13 @@ class RateLimiter:
             )
         self._interval_s = 1.0 / rate_per_s
         self._tolerance_s = (burst - 1) / rate_per_s
-        self._clock = clock
+        self._clock = time.monotonic if clock is None else clock
         # When the next turn falls due if turns were evenly spaced: the "theoretical arrival time".
         self._due_s = -math.inf
 
     def reserve(self) -> float:
         """Take a turn, and return how many seconds from now it comes; 0 for at once."""
-        clock = self._clock
-        now_s = time.monotonic() if clock is None else clock()
+        now_s = self._clock()
         due_s = self._due_s
         if due_s <= now_s:
             self._due_s = now_s + self._interval_s

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, overload
 
-from agent_perf.components.entries import BROKEN, DOWN, RedisEntries, StoreStats
+from agent_perf.components.entries import BROKEN, DOWN, Found, RedisEntries, StoreStats
 from agent_perf.components.errors import StoreUnavailableError
 from agent_perf.components.flight import Flights
 from agent_perf.components.keys import text_key
@@ -82,6 +82,7 @@ class RedisStore(Generic[V]):
             client, namespace, serializer or Serializer(kind), self._guard, tag_ttl_s=tag_ttl_s
         )
         self._flights = Flights()
+        self._looks: dict[str, _Look] = {}
 
     @property
     def is_up(self) -> bool:
@@ -137,11 +138,16 @@ class RedisStore(Generic[V]):
         """
         Return the value of *key*, from ``compute()`` if there is none.
 
-        However many callers of this process ask at once, there is one lookup and one
-        call. What was invalidated while it was computed is returned, and not stored.
+        However many callers of this process miss at once, *compute* runs once. What was
+        invalidated while it was computed is returned, and not stored.
         """
+        found: Found[V] = Found(answered=False)
+        if key not in self._flights:
+            found = await self._look_up(key, tags)
+            if key in found.values:
+                return found.values[key]  # type: ignore[return-value]  # None only if V has it.
         return await self._flights.join(
-            key, lambda: self._find_or_compute(key, compute, ttl_s, tags)
+            key, lambda: self._compute(key, compute, ttl_s, tags, found)
         )
 
     def cached(
@@ -219,16 +225,28 @@ class RedisStore(Generic[V]):
         self._flights.forget_all()
         await self._entries.renew(tag)
 
-    async def _find_or_compute(
+    async def _look_up(self, key: str, tags: Collection[str]) -> Found[V]:
+        look = self._looks.setdefault(key, _Look())
+        look.members += 1
+        try:
+            found = await self._entries.find((key,), tags)
+        finally:
+            look.members -= 1
+            if not look.members:
+                del self._looks[key]
+        if look.overtaken and key not in found.values:
+            # While our miss was on its way here, another's value was stored.
+            found = await self._entries.find((key,), tags)
+        return found
+
+    async def _compute(
         self,
         key: str,
         compute: Callable[[], Awaitable[V]],
         ttl_s: float | None,
         tags: Collection[str],
+        found: Found[V],
     ) -> V:
-        found = await self._entries.find((key,), tags)
-        if key in found.values:
-            return found.values[key]  # type: ignore[return-value]  # None only if V has it.
         generations: Mapping[str, bytes] | None = None
         if found.answered:
             # Before computing: what is invalidated meanwhile must be stored as dead.
@@ -237,6 +255,8 @@ class RedisStore(Generic[V]):
         value = await compute()
         if generations is not None and self._flights.carries(key):
             await self._entries.write({key: value}, self._ttl(ttl_s), generations)
+            if key in self._looks:
+                self._looks[key].overtaken = True
         return value
 
     def _ttl(self, ttl_s: float | None) -> float:
@@ -245,3 +265,13 @@ class RedisStore(Generic[V]):
         if not ttl_s > 0:
             raise ConfigError(f"ttl_s={ttl_s}; want > 0")
         return ttl_s
+
+
+class _Look:
+    """The look-ups of one key that are on their way."""
+
+    __slots__ = ("members", "overtaken")
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.overtaken = False
