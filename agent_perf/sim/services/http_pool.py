@@ -34,7 +34,7 @@ class Connection:
         origin: Whom it leads to.
         index: Its number in its pool, by age.
         opened: False until somebody has paid for its handshake.
-        expires_ns: While idle: when it closes.
+        expires_ns: While idle: when it is last good.
         deadline: The limit on waiting for what it carries.
     """
 
@@ -100,7 +100,7 @@ class ConnectionPool:
     def take(self, origin: Origin, loop: SimLoop) -> Connection | None:
         """Return a connection to *origin*, or None if there is none to be had now."""
         self._close_surplus(loop.now_ns)
-        return None if self._line else self._assign(origin, loop)
+        return self._assign(origin, loop)
 
     async def wait(self, origin: Origin, loop: SimLoop) -> Connection:
         """Return a connection to *origin* when it is this request's turn in the line."""
@@ -156,8 +156,8 @@ class ConnectionPool:
 
     def _close_surplus(self, now_ns: int) -> None:
         idle = self._idle
-        if now_ns >= self._next_expiry_ns:
-            for connection in [one for one in idle if now_ns >= one.expires_ns]:
+        if now_ns > self._next_expiry_ns:
+            for connection in [one for one in idle if now_ns > one.expires_ns]:
                 idle.remove(connection)
                 self._close(connection)
             self._next_expiry_ns = min((one.expires_ns for one in idle), default=_NEVER_NS)

@@ -53,7 +53,7 @@ class TokenStream:
         return self._chunks[index]
 
     async def aclose(self) -> None:
-        """End the stream; what was not sent is not generated."""
+        """End the stream; what was not sent is not generated. The first chunk always was."""
         ended, self._ended = self._ended, None
         if ended is not None:
-            ended(sum(self._tokens[: self._next]))
+            ended(sum(self._tokens[: max(1, self._next)]))

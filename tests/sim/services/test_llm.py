@@ -1,0 +1,460 @@
+"""A simulated model behind the real openai client."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_perf.errors import ConfigError
+from agent_perf.sim import SimHttp, SimLlm, SimLoop, llm, request_scope, simulate
+from agent_perf.sim.request import RequestState
+from tests.sim.services.ledger import Ledger, round_draws
+
+MS = 1_000_000
+ASK: list[Any] = [{"role": "user", "content": "What is the time?"}]
+LOOK: list[Any] = [
+    {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+]
+
+
+class World:
+    """A model whose first token takes 30 ms and each other token 1 ms, and its client."""
+
+    def __init__(self, seed: int = 1, **kwargs: Any) -> None:
+        self.ledger = Ledger()
+        draws = round_draws(
+            seed, http_connect=0, http_request=0.02, llm_first_token=0.03, llm_token=0.001
+        )
+        self.http = SimHttp(draws, self.ledger)
+        self.llm = SimLlm(self.http, draws, self.ledger, **kwargs)
+        self.client = openai.AsyncOpenAI(
+            base_url=self.llm.base_url,
+            api_key="test",
+            http_client=self.http.client(httpx2, timeout=60),
+        )
+
+    async def ask(self, messages: list[Any] | None = None, **kwargs: Any) -> Any:
+        return await self.client.chat.completions.create(
+            **{"model": "gpt-4o", "messages": messages or ASK, **kwargs}
+        )
+
+
+def run(main: Callable[[SimLoop, World], Awaitable[Any]], **kwargs: Any) -> Any:
+    """Run *main* in a new world; openai asks a thread for the platform, once per client."""
+
+    async def inside(loop: SimLoop) -> Any:
+        return await main(loop, World(**kwargs))
+
+    return simulate(inside, executor="inline")
+
+
+def test_whole_answer() -> None:
+    """An answer in one piece says the script's text after the time of all its tokens."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        world.llm.script(llm.text("It is noon.", tokens=11))
+        answer = await world.ask()
+        assert "It is noon." == answer.choices[0].message.content
+        assert "stop" == answer.choices[0].finish_reason
+        assert "gpt-4o" == answer.model
+        assert 1_767_225_600 == answer.created
+        # 17 bytes of question / 4, rounded up.
+        assert (5, 11, 16) == (
+            answer.usage.prompt_tokens,
+            answer.usage.completion_tokens,
+            answer.usage.total_tokens,
+        )
+        assert (30 + 10) * MS == loop.now_ns
+
+    run(main)
+
+
+def test_stream() -> None:
+    """The first token comes alone at its time, the others in groups, the sum of theirs later."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        world.llm.script(llm.text("abcdefghij", tokens=10))
+        seen = []
+        async for chunk in await world.ask(stream=True, stream_options={"include_usage": True}):
+            seen += [
+                (loop.now_ns // MS, choice.delta.content, choice.finish_reason)
+                for choice in chunk.choices
+            ]
+            usage = chunk.usage
+        assert [
+            (30, "", None),
+            (30, "a", None),
+            (34, "bcde", None),
+            (38, "fghi", None),
+            (39, "j", None),
+            (39, None, "stop"),
+        ] == seen
+        assert (5, 10) == (usage.prompt_tokens, usage.completion_tokens)
+
+    run(main)
+
+
+def test_stream_opens_with_the_role() -> None:
+    """The first delta names the role; without being asked for, there is no usage."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        chunks = [chunk async for chunk in await world.ask(stream=True)]
+        assert "assistant" == chunks[0].choices[0].delta.role
+        assert [None] * len(chunks) == [chunk.usage for chunk in chunks]
+        assert 1 == len({chunk.id for chunk in chunks})
+
+    run(main)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    content=st.text(max_size=40),
+    tokens=st.none() | st.integers(1, 60),
+    tokens_per_chunk=st.integers(1, 9),
+)
+def test_stream_says_the_script(content: str, tokens: int | None, tokens_per_chunk: int) -> None:
+    """For any Unicode, however it is cut, the client puts together the scripted text."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        world.llm.script(llm.text(content, tokens=tokens))
+        stream = await world.ask(stream=True)
+        parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
+        assert content == "".join(parts)
+        whole = await world.ask()
+        assert content == whole.choices[0].message.content
+
+    run(main, tokens_per_chunk=tokens_per_chunk)
+
+
+def test_tool_call_in_a_stream() -> None:
+    """A call's name comes first, its arguments in pieces that make up the JSON."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        calls = (llm.call_tool("look", where="Zürich 🏔", deep=[1, None]), llm.call_tool("look"))
+        world.llm.script(calls, llm.text("done"))
+        names: dict[int, str] = {}
+        arguments: dict[int, list[str]] = {}
+        ids = set()
+        async for chunk in await world.ask(stream=True, tools=LOOK):
+            finish = chunk.choices[0].finish_reason
+            for call in chunk.choices[0].delta.tool_calls or ():
+                if call.id:
+                    ids.add(call.id)
+                    names[call.index] = call.function.name
+                arguments.setdefault(call.index, []).append(call.function.arguments)
+        assert "tool_calls" == finish
+        assert {0: "look", 1: "look"} == names
+        assert 2 == len(ids)
+        assert '{"where":"Zürich 🏔","deep":[1,null]}' == "".join(arguments[0])
+        assert "{}" == "".join(arguments[1])
+        assert len(arguments[0]) > 2
+
+    run(main)
+
+
+def test_agent_loop() -> None:
+    """An agent that answers the calls gets the next turn; the last one repeats."""
+
+    async def main(loop: SimLoop, world: World) -> list[str]:
+        world.llm.script(llm.call_tool("look", x=1), llm.call_tool("look", x=2), llm.text("end"))
+        messages, said = list(ASK), []
+        for _ in range(4):
+            message = (await world.ask(messages, tools=LOOK)).choices[0].message
+            messages.append(message.model_dump(exclude_none=True))
+            said.append(message.content or message.tool_calls[0].function.arguments)
+            messages += [
+                {"role": "tool", "tool_call_id": call.id, "content": "42"}
+                for call in message.tool_calls or ()
+            ]
+        messages.append({"role": "user", "content": "Again"})
+        again = (await world.ask(messages, tools=LOOK)).choices[0].message
+        return [*said, again.tool_calls[0].function.arguments]
+
+    assert ['{"x":1}', '{"x":2}', "end", "end", '{"x":1}'] == run(main)
+
+
+def test_routes() -> None:
+    """A conversation takes the first route whose predicate holds, else the script."""
+
+    async def main(loop: SimLoop, world: World) -> list[str]:
+        world.llm.script(llm.text("default"))
+        world.llm.route(lambda chat: "noon" in chat.last_user_text, llm.text("noon"))
+        world.llm.route(lambda chat: chat.model == "gpt-4o-mini", llm.text("mini"))
+        asks = [("gpt-4o", "at noon?"), ("gpt-4o-mini", "at noon?"), ("gpt-4o-mini", "?")]
+        asks.append(("gpt-4o", "?"))
+        return [
+            (await world.ask([{"role": "user", "content": text}], model=model))
+            .choices[0]
+            .message.content
+            for model, text in asks
+        ]
+
+    assert ["noon", "noon", "mini", "default"] == run(main)
+
+
+def test_default_text_has_a_drawn_length() -> None:
+    """Without a script the model writes 24 to 72 tokens, drawn anew for each answer."""
+
+    async def main(loop: SimLoop, world: World) -> list[int]:
+        return [(await world.ask()).usage.completion_tokens for _ in range(20)]
+
+    lengths = run(main)
+    assert 5 < len(set(lengths))
+    assert set(lengths) <= set(range(24, 73))
+    assert lengths == run(main)
+
+
+def test_rate_limited_with_retry_after() -> None:
+    """openai waits exactly the two seconds that a 429 asks for, and half a second once more."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[str, int]:
+        world.llm.script(llm.rate_limited(2), llm.rate_limited(0.5), llm.text("a", tokens=1))
+        answer = await world.ask()
+        return answer.choices[0].message.content, loop.now_ns
+
+    assert ("a", (20 + 2000 + 20 + 500 + 30) * MS) == run(main)
+
+
+def test_backoff_is_seeded() -> None:
+    """openai's own backoff on 503 takes 0.5 and 1 s, less up to a quarter; always the same."""
+
+    async def main(loop: SimLoop, world: World) -> int:
+        world.llm.script(llm.fail(503), llm.fail(503), llm.text("a", tokens=1))
+        await world.ask()
+        return loop.now_ns - (20 + 20 + 30) * MS
+
+    waited_ns = run(main)
+    assert 0.75 * 1500 * MS < waited_ns < 1500 * MS
+    assert waited_ns == run(main)
+
+
+def test_failures_are_per_request_and_conversation() -> None:
+    """Each request gets the script's failures once, and a question asked anew gets them again."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[list[int], int]:
+        world.llm.script(llm.rate_limited(1), llm.text("a", tokens=1))
+        ends = []
+
+        async def one(request_id: int) -> None:
+            with request_scope(request_id):
+                await world.ask()
+            ends.append(loop.now_ns // MS)
+
+        await asyncio.gather(one(1), one(2))
+        await one(1)
+        return ends, world.ledger.counts["llm_calls"]
+
+    assert ([1050, 1050, 2100], 6) == run(main)
+
+
+def test_failure_in_mid_loop() -> None:
+    """A failure between two answers takes its turn, and the answers keep theirs."""
+
+    async def main(loop: SimLoop, world: World) -> list[str]:
+        world.llm.script(llm.call_tool("look", x=1), llm.fail(500), llm.text("end"))
+        first = (await world.ask(tools=LOOK)).choices[0].message
+        messages = [
+            *ASK,
+            first.model_dump(exclude_none=True),
+            {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "42"},
+        ]
+        second = (await world.ask(messages, tools=LOOK)).choices[0].message
+        return [first.tool_calls[0].function.arguments, second.content]
+
+    assert ['{"x":1}', "end"] == run(main)
+
+
+def test_max_tokens_cuts() -> None:
+    """A client's limit cuts the text, and the reason to finish says so."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[str, str, int]:
+        world.llm.script(llm.text("abcdefghij", tokens=10))
+        answer = await world.ask(max_completion_tokens=4)
+        choice = answer.choices[0]
+        return choice.message.content, choice.finish_reason, answer.usage.completion_tokens
+
+    assert ("abcd", "length", 4) == run(main)
+
+
+def test_counts_cost_and_spans() -> None:
+    """Calls, tokens and billionths of a dollar are exact; the times of the tokens are spans."""
+
+    async def main(loop: SimLoop, world: World) -> Ledger:
+        world.llm.script(llm.text("abcdefghij", tokens=10))
+        await world.ask()
+        await world.ask(model="unheard-of")
+        return world.ledger
+
+    ledger = run(main)
+    assert {
+        "llm_calls:gpt-4o": 1,
+        "llm_tokens_in:gpt-4o": 5,
+        "llm_tokens_out:gpt-4o": 10,
+        "llm_cost_nanousd:gpt-4o": 5 * 2500 + 10 * 10_000,
+        "llm_calls:unheard-of": 1,
+        "llm_tokens_in:unheard-of": 5,
+        "llm_tokens_out:unheard-of": 10,
+        "llm_cost_nanousd:unheard-of": 5 * 150 + 10 * 600,
+    } == {name: count for name, count in ledger.details.items() if name.startswith("llm")}
+    assert [
+        ("llm.first_token", 0, 30 * MS, "gpt-4o"),
+        ("llm.stream", 30 * MS, 39 * MS, "gpt-4o"),
+    ] == [span for span in ledger.spans if span[0].startswith("llm")][:2]
+
+
+@pytest.mark.parametrize(("chunks_read", "tokens"), [(0, 1), (1, 1), (2, 1), (3, 5), (99, 10)])
+def test_a_stream_left_early_costs_less(chunks_read: int, tokens: int) -> None:
+    """Billed is what was sent when the client went away: the first token, if it read none."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[int, list[int]]:
+        world.llm.script(llm.text("abcdefghij", tokens=10))
+        stream = await world.ask(stream=True)
+        for _ in range(chunks_read):
+            await anext(stream, None)
+        await stream.close()
+        return world.ledger.counts["llm_tokens_out"], world.ledger.lengths("llm.stream")
+
+    spent_ns = {1: 0, 5: 4 * MS, 10: 9 * MS}[tokens]
+    assert (tokens, [spent_ns]) == run(main)
+
+
+def test_calls_that_hold_a_connection() -> None:
+    """A call made while the request holds a database connection is counted apart."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[int, int]:
+        state: RequestState
+        with request_scope(1) as state:
+            await world.ask()
+            state.connections_held = 1
+            await world.ask()
+        counts = world.ledger.counts
+        return counts["llm_calls"], counts["llm_calls_holding_db"]
+
+    assert (2, 1) == run(main)
+
+
+def test_read_timeout_of_a_stalled_model() -> None:
+    """The client's limit on reading holds against the first token; openai tries again."""
+
+    async def main(loop: SimLoop, world: World) -> int:
+        with pytest.raises(openai.APITimeoutError):
+            await world.client.with_options(timeout=0.0299, max_retries=0).chat.completions.create(
+                model="gpt-4o", messages=ASK
+            )
+        return loop.now_ns
+
+    assert 29_900_000 == run(main)
+
+
+REFUSED: list[tuple[dict[str, Any], int, str]] = [
+    ({"messages": []}, 400, "empty array"),
+    ({"model": ""}, 400, "you must provide a model parameter"),
+    ({"messages": "hello"}, 400, "Invalid type"),
+    ({"messages": [{"role": "robot", "content": ""}]}, 400, "Invalid value: 'robot'"),
+    ({"n": 2}, 400, "n=2"),
+    ({"max_tokens": 0}, 400, "Invalid 'max_tokens': 0"),
+    (
+        {"messages": [*ASK, {"role": "tool", "tool_call_id": "x", "content": ""}]},
+        400,
+        "must be a response to a preceeding message with 'tool_calls'",
+    ),
+    (
+        {
+            "messages": [
+                *ASK,
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {
+                            "id": "call_7",
+                            "type": "function",
+                            "function": {"name": "look", "arguments": "{}"},
+                        }
+                    ],
+                },
+                *ASK,
+            ]
+        },
+        400,
+        "did not have response messages: call_7",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "words"), REFUSED)
+def test_malformed_request(change: dict[str, Any], status: int, words: str) -> None:
+    """What the API would not take it refuses, in its own form, without a call being billed."""
+
+    async def main(loop: SimLoop, world: World) -> int:
+        with pytest.raises(openai.APIStatusError) as caught:
+            await world.client.chat.completions.create(
+                **{"model": "gpt-4o", "messages": ASK, **change}
+            )
+        assert status == caught.value.status_code
+        assert words in caught.value.body["message"]  # type: ignore[index]  # An object.
+        assert "invalid_request_error" == caught.value.type
+        assert 20 * MS == loop.now_ns
+        return world.ledger.counts["llm_calls"]
+
+    assert 0 == run(main)
+
+
+def test_other_refusals() -> None:
+    """No key is 401, an unknown path or model 404, another method 405, no JSON 400."""
+
+    async def main(loop: SimLoop, world: World) -> list[int]:
+        async with world.http.client(base_url="http://llm.sim") as client:
+            key = {"authorization": "Bearer test"}
+            good = b'{"model":"gpt-4o","messages":[{"role":"user","content":"a"}]}'
+            path = "/v1/chat/completions"
+            answers = [
+                await client.post(path, content=good, headers=key),
+                await client.post(path, content=good),
+                await client.post(path, content=good, headers={"authorization": "Bearer "}),
+                await client.post("/v1/embeddings", content=good, headers=key),
+                await client.post(path, content=good.replace(b"4o", b"9"), headers=key),
+                await client.get(path, headers=key),
+                await client.post(path, content=good[:-3], headers=key),
+                await client.post(path, content=b'{"model":"\xff"}', headers=key),
+            ]
+        assert all("message" in answer.json()["error"] for answer in answers[1:])
+        return [answer.status_code for answer in answers]
+
+    assert [200, 401, 401, 404, 404, 405, 400, 400] == run(main, default_price=None)
+
+
+def test_unoffered_tool() -> None:
+    """A script that calls a tool which the client does not offer is at fault, by name."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        world.llm.script(llm.call_tool("find"), llm.text("done"))
+        await world.ask(tools=LOOK)
+
+    with pytest.raises(ConfigError, match=r"'find', but the request offers \['look'\]"):
+        run(main)
+
+
+def test_tokens_per_chunk() -> None:
+    """Chunks without tokens are refused."""
+    with pytest.raises(ConfigError, match="tokens_per_chunk=0"):
+        World(tokens_per_chunk=0)
+
+
+def test_openai_over_a_user_s_routes() -> None:
+    """openai's client speaks httpx2, which respx does not patch: routes reach it all the same."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[str, int]:
+        route = world.http.router.post("http://other.sim/v1/chat/completions")
+        message = {"role": "assistant", "content": "mocked"}
+        route.respond(json={"id": "1", "choices": [{"index": 0, "message": message}]})
+        answer = await world.client.with_options(
+            base_url="http://other.sim/v1"
+        ).chat.completions.create(model="m", messages=ASK)
+        return answer.choices[0].message.content or "", loop.now_ns
+
+    assert ("mocked", 20 * MS) == run(main)
