@@ -115,7 +115,7 @@ class DbSession:
                 await service.gate(STATEMENT)
             leg_ns, service_ns = self._cost(operation)
             done_ns = service.station.serve(loop.now_ns + leg_ns, service_ns)
-            await self._until(done_ns + leg_ns)
+            await asyncio.sleep((done_ns + leg_ns - loop.now_ns) / NS)
         finally:
             service.witness.span(STATEMENT, start_ns, loop.now_ns, detail)
 

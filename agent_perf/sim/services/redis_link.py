@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
     from agent_perf.sim.services.redis import SimRedis
 
+Command = tuple[str, list[bytes]]
+"""Its name and its fields."""
+
 TRIP: Final = "redis.trip"
 PUSH: Final = "redis.push"
 
@@ -32,7 +35,7 @@ class Trip:
     One round trip: what was written at one instant, until its last reply is there.
 
     Attributes:
-        commands: Those that the server has still to execute, oldest first.
+        commands: Those that the server has still to execute, by name, oldest first.
         detail: What it is called: the names of the commands.
         start_ns: When they were written.
         half_ns: Time on the wire, each way.
@@ -42,9 +45,7 @@ class Trip:
 
     __slots__ = ("commands", "context", "detail", "half_ns", "leave_ns", "start_ns")
 
-    def __init__(
-        self, commands: deque[list[bytes]], detail: str, start_ns: int, half_ns: int
-    ) -> None:
+    def __init__(self, commands: deque[Command], detail: str, start_ns: int, half_ns: int) -> None:
         self.commands = commands
         self.detail = detail
         self.start_ns = start_ns
@@ -135,11 +136,11 @@ class RedisLink:
     # -- The way there
 
     def _send(self, data: bytes) -> None:
-        commands: deque[list[bytes]] = deque()
+        commands: deque[Command] = deque()
         self._parser.feed(data)
         while (fields := self._parser.gets()) is not False:
-            commands.append(fields)
-        detail = self._count_commands([command_name(fields) for fields in commands])
+            commands.append((command_name(fields), fields))
+        detail = self._count_commands([name for name, _ in commands])
         self._witness.count("bytes_sent", len(data), detail)
         now_ns = self._loop.now_ns
         # Two writes at one instant are one pipeline made by hand, as in the client's
@@ -195,7 +196,7 @@ class RedisLink:
         else:
             trip.leave_ns = max(self._loop.now_ns, service.leave_ns)
         while trip.commands and not self._session.waits():
-            self._session.execute(trip.commands.popleft())
+            self._session.execute(*trip.commands.popleft())
 
     def _count_lookups(self, name: str, hits: int, misses: int) -> None:
         if hits:

@@ -19,7 +19,7 @@ from fakeredis import FakeServer
 from fakeredis._helpers import NoResponse, SimpleError, SimpleString
 from fakeredis.aioredis import AsyncFakeSocket
 
-from agent_perf.sim.services.redis_wire import command_name, encode, encode_push, lookups
+from agent_perf.sim.services.redis_wire import encode, encode_push, lookups
 
 SERVER_VERSION: Final = (8, 0)
 
@@ -103,18 +103,18 @@ class RedisSession(AsyncFakeSocket):
         """Return True while a blocking command has no answer yet."""
         return self._attempt is not None
 
-    def execute(self, fields: list[bytes]) -> None:
-        """Run the command in *fields*, and serve the clients that waited for its effect."""
-        self._name = command_name(fields)
-        if self._name == "GET" and self._execute_get(fields):
+    def execute(self, name: str, fields: list[bytes]) -> None:
+        """Run the command *name*, and serve the clients that waited for its effect."""
+        self._name = name
+        if name == "GET" and self._execute_get(fields):
             return
-        if self._name == "BLMOVE" and self._transaction is None:
+        if name == "BLMOVE" and self._transaction is None:
             # fakeredis answers BLMOVE at once if the list is empty; its BLMOVEM waits.
             fields = [b"BLMOVEM", *fields[1:]]
-        if self._name.startswith(("ACL", "CLIENT REPLY")):
+        if name.startswith(("ACL", "CLIENT REPLY")):
             self._hub.has_rules = True
         self._executing = True
-        if self._name == "CLIENT MAINT_NOTIFICATIONS":
+        if name == "CLIENT MAINT_NOTIFICATIONS":
             # Announced upgrades are a feature of Redis Enterprise and Cloud; the open
             # server refuses, and the client then does without.
             self._answering = True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent_perf.sim import SimLoop, simulate
 from agent_perf.sim.services.redis_server import RedisServer, RedisSession
+from agent_perf.sim.services.redis_wire import command_name
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ def session_of(server: RedisServer, number: int, heard: list[bytes] | None = Non
 
 
 def say(session: RedisSession, line: bytes) -> bytes:
-    session.execute(line.split(b" "))
+    fields = line.split(b" ")
+    session.execute(command_name(fields), fields)
     return session.take_replies()
 
 
@@ -96,7 +98,7 @@ def test_sets_have_an_order(members: set[bytes]) -> None:
     """
 
     def scene(server: RedisServer, session: RedisSession) -> bytes:
-        session.execute([b"SADD", b"set", *members])
+        session.execute("SADD", [b"SADD", b"set", *members])
         session.take_replies()
         return say(session, b"SMEMBERS set")
 
