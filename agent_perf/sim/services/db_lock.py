@@ -3,6 +3,9 @@ Who may write: SQLite takes one writer at a time, and so does its stand-in for a
 
 SQLite itself would poll a busy file in real time. Here the others stand in line, in
 virtual time, and are let in one by one in the order in which they came.
+
+PostgreSQL locks rows, this the whole database: a transaction that has written and stays
+open delays every other writer, and ``db_lock_waits`` counts them. Readers never wait.
 """
 
 from __future__ import annotations
