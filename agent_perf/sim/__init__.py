@@ -28,6 +28,8 @@ from agent_perf.sim.request import (
     running_request,
 )
 from agent_perf.sim.simulation import EPOCH_S, simulate
+from agent_perf.sim.stations import Station
+from agent_perf.sim.steps import step_name
 
 if TYPE_CHECKING:
     from agent_perf.sim.services import llm
@@ -52,6 +54,7 @@ __all__ = [
     "SimPusher",
     "SimRedis",
     "SimRequest",
+    "Station",
     "Witness",
     "constant_table",
     "default_tables",
@@ -59,6 +62,7 @@ __all__ = [
     "request_scope",
     "running_request",
     "simulate",
+    "step_name",
     "tables_digest",
 ]
 

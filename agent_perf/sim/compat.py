@@ -10,7 +10,6 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import copy_context
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, Final
@@ -74,7 +73,7 @@ def _run_anyio_threads_on(loop: SimLoop, stack: ExitStack) -> None:
         await backend.checkpoint()
         async with limiter or backend.current_default_thread_limiter():
             with scope(shield=not abandon_on_cancel):
-                work: Awaitable[object] = loop.run_in_worker(copy_context().run, func, *args)
+                work: Awaitable[object] = loop.run_in_worker(func, *args)
                 return await work
 
     stack.callback(

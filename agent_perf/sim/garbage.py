@@ -23,22 +23,20 @@ def collected_by_hand() -> Iterator[Callable[[], None]]:
     """
     Switch automatic collection off while the body runs; give it a function that collects.
 
-    If it is off already, that is the caller's wish: the function then does nothing.
+    If it is off already, that is the caller's wish: the function then does nothing. What
+    the caller has frozen is thawed at the end.
     """
     if not gc.isenabled():
         yield _do_nothing
         return
-    # What exists by now will mostly stay: full collections need not look at it.
-    frozen_here = gc.get_freeze_count() == 0
-    if frozen_here:
-        gc.freeze()
+    # What exists by now is left alone: how old it is depends on what ran before.
+    gc.freeze()
     gc.disable()
     try:
         yield _Collector().collect
     finally:
         gc.enable()
-        if frozen_here:
-            gc.unfreeze()
+        gc.unfreeze()
 
 
 class _Collector:

@@ -58,7 +58,6 @@ class SimLoop(ThreadlessLoop):
         housekeeping: Called between instants, every 10,000 steps or so.
     """
 
-    _closed: bool
     _ready: deque[SimHandle]
     _stopping: bool
     _task_factory: Callable[..., asyncio.Future[Any]] | None

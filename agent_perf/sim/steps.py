@@ -49,11 +49,11 @@ def _awaited_by(coroutine: Any) -> Any:
 
 def _coroutine_place(coroutine: Any) -> str:
     for prefix in ("cr", "gi", "ag"):
-        code: CodeType | None = getattr(coroutine, f"{prefix}_code", None)
-        if code is not None:
-            frame: FrameType | None = getattr(coroutine, f"{prefix}_frame", None)
-            line = code.co_firstlineno if frame is None else frame.f_lineno
-            return f"{code.co_qualname} {code.co_filename}:{line}"
+        # None once it has ended.
+        frame: FrameType | None = getattr(coroutine, f"{prefix}_frame", None)
+        if frame is not None:
+            code = frame.f_code
+            return f"{code.co_qualname} {code.co_filename}:{frame.f_lineno}"
     return ""
 
 

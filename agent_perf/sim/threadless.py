@@ -43,6 +43,8 @@ class ThreadlessLoop(OfflineLoop):
         executor_workers: Workers of the default executor, >= 1.
     """
 
+    # Until BaseEventLoop.__init__ has run: a loop that was refused needs no closing.
+    _closed = True
     _thread_id: int | None
 
     def __init__(self, *, executor: ExecutorPolicy, executor_workers: int) -> None:
@@ -79,6 +81,8 @@ class ThreadlessLoop(OfflineLoop):
 
     async def run_in_worker(self, func: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run *func* on a modelled worker of its own, or refuse: see the class."""
+        if _origin(func) in _INSTANT:
+            return func(*args)
         self._want_workers(func)
         return await run_in_worker(func, *args)
 

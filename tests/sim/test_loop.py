@@ -44,11 +44,11 @@ def test_time_is_now_in_seconds() -> None:
     assert (1_500 * MS, 1.5) == simulate(main)
 
 
-@given(ns=st.integers(1, 2**52))
+@given(ns=st.integers(1, 2**50))
 @settings(max_examples=50)
 def test_whole_nanoseconds_survive_the_way_through_seconds(ns: int) -> None:
     """
-    A latency of whole ns, slept in seconds as asyncio asks, takes exactly those ns.
+    A latency of whole ns, up to 13 days, slept in seconds, takes exactly those ns.
     """
     loop = SimLoop()
     loop.run_until_complete(_sleep(ns / 1e9))
