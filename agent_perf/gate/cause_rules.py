@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from agent_perf.gate.difference import Change, Difference, duration, number, quoted
+from agent_perf.gate.difference import Change, duration, number, quoted
 from agent_perf.gate.finding import MATERIAL, Finding, View
 from agent_perf.records import Cause
 
@@ -45,7 +45,7 @@ def lost_cache_hit(view: View) -> Finding | None:
     if result is not None:
         text += f", so {number(result.more)} more {_WORDS[result.name]}s per request"
     return Finding(
-        cause=_cause("lost-cache-hit", text, difference.critical_ns("")),
+        cause=_cause("lost-cache-hit", text, view.critical_ns("")),
         operations=("",),
         scale=max(ratios),
     )
@@ -70,7 +70,7 @@ def n_plus_one(view: View) -> Finding | None:
             f"{total.arrow} statements per request"
         )
         return Finding(
-            cause=_slower("n-plus-one", text, difference.critical_ns("db.")),
+            cause=_slower("n-plus-one", text, view.critical_ns("db.")),
             counts=("db_",),
             operations=("db.",),
         )
@@ -93,7 +93,7 @@ def batching_off(view: View) -> Finding | None:
         f"events are sent {how}: event requests {requests.arrow} per request for {what} "
         f"({number(before)} → {number(after)} a batch)"
     )
-    spent = difference.critical_ns("pusher.")
+    spent = view.critical_ns("pusher.")
     return Finding(
         cause=_slower("batching-off", text, spent),
         counts=("event_requests", "http_", "bytes_"),
@@ -112,7 +112,7 @@ def connection_held(view: View) -> Finding | None:
     if waited > 0:
         text += f", and requests wait {duration(waited)} more for a connection"
     return Finding(
-        cause=_cause("connection-held", text, difference.critical_ns("db.wait", "db.connect")),
+        cause=_cause("connection-held", text, view.critical_ns("db.wait", "db.connect")),
         counts=(held.name, "db_waits", "db_connects"),
         operations=("db.wait", "db.connect"),
     )
@@ -126,7 +126,7 @@ def more_errors(view: View) -> Finding | None:
         return None
     grown = difference.grown(errors.name)
     where = f": {quoted(grown[0].name)}" if grown else ""
-    spent = difference.critical_ns("http.")
+    spent = view.critical_ns("http.")
     return Finding(
         cause=_slower(
             "more-errors", f"more HTTP requests fail, {errors.arrow} per request{where}", spent
@@ -146,7 +146,7 @@ def pipeline_off(view: View) -> Finding | None:
         f"Redis commands are no longer sent together: {trips.arrow} round trips per request "
         f"for {number(commands.head)} commands"
     )
-    return _redis("pipeline-off", text, difference)
+    return _redis("pipeline-off", text, view)
 
 
 def extra_round_trip(view: View) -> Finding | None:
@@ -157,7 +157,7 @@ def extra_round_trip(view: View) -> Finding | None:
         return None
     text = f"{_more('Redis round trip', trips.more)} per request ({trips.arrow})"
     grown = difference.grown(trips.name)
-    return _redis("extra-round-trip", text, difference, grown[0].name if grown else "")
+    return _redis("extra-round-trip", text, view, grown[0].name if grown else "")
 
 
 def extra_model_call(view: View) -> Finding | None:
@@ -175,7 +175,7 @@ def more_tokens(view: View) -> Finding | None:
             continue
         each = Change(name=name, base=tokens.base / calls.base, head=tokens.head / calls.head)
         text = f"more {word} tokens, {each.arrow} per model call"
-        spent = difference.critical_ns("llm.")
+        spent = view.critical_ns("llm.")
         return Finding(
             cause=_slower("more-tokens", text, spent),
             counts=("llm_tokens", "llm_cost", "bytes_"),
@@ -234,14 +234,14 @@ def _extra(
     detail = f": {quoted(grown[0].name)}" if grown else ""
     text = f"{_more(_WORDS[count], change.more)} per request ({change.arrow}){detail}"
     return Finding(
-        cause=_slower(kind, text, difference.critical_ns(*operations)),
+        cause=_slower(kind, text, view.critical_ns(*operations)),
         counts=counts if "bytes_" in counts else (*counts, "bytes_"),
         operations=operations,
     )
 
 
-def _redis(kind: str, text: str, difference: Difference, detail: str = "") -> Finding:
-    spent = difference.critical_ns("redis.")
+def _redis(kind: str, text: str, view: View, detail: str = "") -> Finding:
+    spent = view.critical_ns("redis.")
     if spent > 0:
         text += f", +{duration(spent)} on the critical path"
     if detail:

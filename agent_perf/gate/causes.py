@@ -17,11 +17,14 @@ from agent_perf.units import format_value
 _SHARE_TOLD: Final = Fraction(1, 4)
 """Part of the growth in latency from which a slower operation is told beside other causes."""
 
+_LATENCY_TOLD: Final = Fraction(1, 100)
+"""Part of the latency itself, likewise: a quarter of nearly nothing is nothing."""
+
 _GENERIC_MAX: Final = 3
 """Work counts told when no rule knows their story."""
 
-_TIMING: Final = ("db_waits", "db_connects", "redis_connects", "http_connects")
-"""Counts that follow from when things happen: never a root beside another."""
+_TIMING: Final = ("_waits", "_connects")
+"""Ends of counts that follow from when things happen: never a root beside another."""
 
 _OPERATIONS: Final = {
     "redis.connect": "opening a Redis connection",
@@ -81,7 +84,7 @@ def _generic(view: View) -> Iterator[Finding]:
         for change in map(view.difference.count, view.difference.count_names())
         if change.name not in _NOT_A_COST
         and view.grew(change)
-        and not (view.findings and change.name in _TIMING)
+        and not (view.findings and change.name.endswith(_TIMING))
     ]
     for change in sorted(grown, key=lambda c: (-_factor(c), c.name))[:_GENERIC_MAX]:
         details = view.difference.grown(change.name)
@@ -95,10 +98,11 @@ def _generic(view: View) -> Iterator[Finding]:
 def _slower_operations(view: View) -> Iterator[Cause]:
     """Yield the operations that requests wait for longer, and that no finding accounts for."""
     difference = view.difference
-    told_from = max(Fraction(0), difference.latency_ns().more) * _SHARE_TOLD
+    latency = difference.latency_ns()
+    told_from = max(latency.more * _SHARE_TOLD, latency.base * _LATENCY_TOLD)
     for name in difference.operations():
         spent = difference.waited_ns(name).more
-        told = view.every or 0 < told_from <= spent
+        told = view.every or (latency.more > 0 and spent >= told_from)
         if spent > 0 and told and not view.claims_operation(name):
             kind, how = _how_slower(difference, name)
             text = f"{how}, +{duration(spent)} per request on the critical path"

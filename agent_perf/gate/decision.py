@@ -5,7 +5,7 @@ The gate: everything measured of base and head, and whether the head may go in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from agent_perf.errors import ConfigError
@@ -192,6 +192,7 @@ def _compare(evidence: _Evidence, policy: Policy) -> _Found:
             found.warnings += _differences(base, head)
         breaches, unknown = missed_targets(head, policy)
         found.breaches += breaches
+        found.warnings += _old_misses(base, head, breaches, policy)
         found.comparisons += unknown
         found.unknown_targets += unknown
     broken = {failure.benchmark for failure in evidence.head_failures}
@@ -220,6 +221,21 @@ def _differences(base: Run, head: Run) -> list[str]:
     if moved:
         told.append(f"base and head ran with other packages: {', '.join(moved)}")
     return told
+
+
+def _old_misses(
+    base: Run | None, head: Run, breaches: Sequence[Breach], policy: Policy
+) -> list[str]:
+    """Return a word for each missed target that the base misses as well."""
+    if base is None or not breaches:
+        return []
+    before, _ = missed_targets(replace(base, targets=head.targets), policy)
+    names = {breach.metric for breach in before}
+    return [
+        f"{harmless(head.benchmark)} {harmless(breach.metric)}: the base misses this target too"
+        for breach in breaches
+        if breach.metric in names
+    ]
 
 
 def _outcome(evidence: _Evidence, failed: bool, undecided: bool) -> Outcome:

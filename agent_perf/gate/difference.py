@@ -100,11 +100,6 @@ class Difference:
             self.head.operations.get(operation, _NONE).critical_ns,
         )
 
-    def critical_ns(self, *prefixes: str) -> Fraction:
-        """Return how much longer requests waited for the operations that begin so, mean."""
-        names = (name for name in self.operations() if name.startswith(prefixes))
-        return sum((self.waited_ns(name).more for name in names), Fraction(0))
-
     def latency_ns(self) -> Change:
         """Return the mean latency."""
         return self._change("latency", sum(self.base.latency_ns), sum(self.head.latency_ns))

@@ -12,10 +12,10 @@ from typing import Final
 from agent_perf.gate.difference import Change, Difference
 from agent_perf.records import Cause
 
-MATERIAL: Final = Fraction(11, 10)
+MATERIAL: Final = Fraction(5, 4)
 """
 Growth that is told beside others. A slower request shifts a few batches and cache hits in
-time; such echoes are small, and are told only when they are all there is.
+time, and a lost hit has a longer prompt; such echoes are told only when they are all there is.
 """
 
 _RARE: Final = Fraction(1, 100)
@@ -78,6 +78,19 @@ class View:
             math.isinf(finding.scale) or (bool(finding.counts) and name.startswith(finding.counts))
             for finding in self.findings
         )
+
+    def critical_ns(self, *prefixes: str) -> Fraction:
+        """
+        Return how much longer requests waited for the operations that begin so, mean.
+
+        What a finding accounts for already is not counted again.
+        """
+        names = (
+            name
+            for name in self.difference.operations()
+            if name.startswith(prefixes) and not self.claims_operation(name)
+        )
+        return sum((self.difference.waited_ns(name).more for name in names), Fraction(0))
 
     def claims_operation(self, name: str) -> bool:
         """Return whether a finding accounts for time spent in operation *name*."""

@@ -514,6 +514,41 @@ def test_echoes_are_not_told_beside_a_cause() -> None:
     assert ["extra-round-trip"] == [cause.kind for cause in explain(GOOD, head)]
 
 
+def test_a_longer_prompt_is_no_second_cause_of_lost_hits() -> None:
+    """
+    Prompts that name the customer are a tenth longer, and that is how the hits were lost.
+    """
+    head = replace(LOST, counts={**LOST.counts, "llm_tokens_in": 112_000, "db_lock_waits": 300})
+
+    assert ["lost-cache-hit"] == [cause.kind for cause in explain(GOOD, head)]
+
+
+def test_time_is_told_once() -> None:
+    """
+    Time that the first cause accounts for is not counted for the second.
+    """
+    head = replace(LOST, counts={**LOST.counts, "llm_tokens_in": 300_000})
+    first, second = explain(GOOD, head)
+
+    assert ("lost-cache-hit", "more-tokens") == (first.kind, second.kind)
+    assert 0 == second.critical_ns
+    assert "more prompt tokens, 100 → 300 per model call" == second.text
+
+
+def test_a_trifle_slower_is_no_second_cause() -> None:
+    """
+    Where latency hardly grew, an operation that makes up all of it is not told.
+    """
+    head = changed(
+        {"event_requests": 1000},
+        {},
+        {"db.statement": operation(760, 1.53)},
+        latency_ns=(60_020_000,) * N,
+    )
+
+    assert ["batching-off"] == [cause.kind for cause in explain(GOOD, head)]
+
+
 def test_a_small_difference_is_told_if_it_is_all() -> None:
     """
     Three round trips more in a thousand requests have their cause too.

@@ -214,6 +214,19 @@ def test_missed_targets() -> None:
     )
 
 
+def test_a_target_that_was_missed_before_is_told() -> None:
+    """
+    A target that the base misses too fails all the same, with a word that it is not news.
+    """
+    old = replace(OLD, targets={"latency.p95": 0.05})
+    both = decide([old], [replace(old, commit=HEAD)])
+    only_head = decide([replace(OLD, latency_ns=(MS,) * 100)], [old])
+
+    assert Outcome.FAIL is both.outcome
+    assert ("agent.chat@50 latency.p95: the base misses this target too",) == both.warnings
+    assert () == only_head.warnings
+
+
 def test_a_target_without_its_metric_is_undecided() -> None:
     """
     A P99 of 50 requests does not exist, so its target is not met by that.

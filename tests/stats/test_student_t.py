@@ -27,8 +27,8 @@ def test_agrees_with_the_table(
     """
     Quantiles agree with the printed table to its three digits.
 
-    Source: Fisher & Yates, *Statistical Tables*, table III; the same in NIST/SEMATECH
-    *e-Handbook of Statistical Methods*, 1.3.6.7.2.
+    Source: Fisher & Yates, *Statistical Tables*, table III; all but the last column also in
+    NIST/SEMATECH, *e-Handbook of Statistical Methods*, 1.3.6.7.2.
     """
     assert q95 == round(t_quantile(0.95, freedom), 3)
     assert q975 == round(t_quantile(0.975, freedom), 3)
