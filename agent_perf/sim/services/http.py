@@ -150,7 +150,7 @@ class SimHttp:
         host = url.host
         handler = self._handlers.get(host)
         if handler is not None:
-            return await handler(
+            reply = await handler(
                 SimRequest(
                     method=request.method,
                     host=host,
@@ -160,10 +160,13 @@ class SimHttp:
                     content=request.content,
                 )
             )
-        reply = await self._answer_by_route(request, dialect)
-        if reply is None:
+            if not isinstance(reply, Reply):
+                raise ConfigError(f"the handler of {host!r} answered {reply!r}; want a Reply")
+            return reply
+        routed = await self._answer_by_route(request, dialect)
+        if routed is None:
             _refuse(request)
-        return reply
+        return routed
 
     async def _answer_by_route(self, request: Any, dialect: Dialect) -> Reply | None:
         if not self.router.routes:

@@ -119,10 +119,13 @@ class Exchange:
         self._content = content = reply.content
         headers = reply.headers
         pairs = headers if type(headers) is tuple else _pairs(headers)
+        whole = isinstance(content, bytes)
         framing = str(len(content)) if isinstance(content, bytes) else "chunked"
-        return self._dialect.response(
-            reply.status, headers=_headers(self._dialect, pairs, framing), stream=self
-        )
+        headers, encoded = _headers(self._dialect, pairs, framing)
+        response = self._dialect.response(reply.status, headers=headers, stream=self)
+        if whole and not encoded:
+            response.whole = self
+        return response
 
     def fail(self) -> None:
         """Take note that there is no response, and close the connection."""
@@ -147,7 +150,7 @@ class Exchange:
         if chunks is None:
             content = self._content
             if isinstance(content, bytes):
-                return self._whole(content)
+                return self.take_whole()
             chunks = self._chunks = aiter(content)
         try:
             chunk = await self._in_time(anext(chunks), "for the next chunk")
@@ -160,7 +163,10 @@ class Exchange:
         self._received_bytes += len(chunk)
         return chunk
 
-    def _whole(self, content: bytes) -> bytes:
+    def take_whole(self) -> bytes:
+        """Return the body, which has arrived with the headers."""
+        content = self._content
+        assert isinstance(content, bytes)
         if self._finished:
             raise StopAsyncIteration
         self._finished = True
@@ -232,16 +238,17 @@ def _pairs(headers: HeaderPairs) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=1024)
-def _headers(dialect: Dialect, pairs: tuple[tuple[str, str], ...], framing: str) -> Any:
+def _headers(
+    dialect: Dialect, pairs: tuple[tuple[str, str], ...], framing: str
+) -> tuple[Any, bool]:
     # Parsing two headers costs more than all else here; the response copies what it is given.
     names = {name.lower() for name, _ in pairs}
     if framing == "chunked":
         own = () if "transfer-encoding" in names else (("transfer-encoding", framing),)
     else:
         own = () if "content-length" in names else (("content-length", framing),)
-    return dialect.headers(
-        [
-            (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
-            for name, value in (*pairs, *own)
-        ]
-    )
+    encoded = [
+        (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
+        for name, value in (*pairs, *own)
+    ]
+    return dialect.headers(encoded), "content-encoding" in names

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from agent_perf.errors import ConfigError
+from agent_perf.sim.services.http_response import response_class
 
 C_co = TypeVar("C_co", covariant=True)
 
@@ -71,7 +72,7 @@ def dialect_of(module: ModuleType) -> Dialect:
             module=module,
             transport=module.AsyncBaseTransport,
             stream=module.AsyncByteStream,
-            response=module.Response,
+            response=response_class(module),
             headers=module.Headers,
             busy_count_as_idle=module.__name__ == "httpx",
         )

@@ -58,6 +58,7 @@ __all__ = [
 
 _JSON_HEADERS: Final = (("content-type", "application/json"),)
 _TOKENS_DRAWN: Final = (24, 72)
+_CONVERSATIONS_KEPT: Final = 10_000
 _NO_TURNS: Final = Script(turns=(Text(content=None, tokens=None),), can_fail=False)
 
 
@@ -204,13 +205,16 @@ class SimLlm:
             return script.turn(answered, 0)
         begun = chat.messages[: chat.user_message_index() + 1]
         key = (running_request().request_id, begun)
-        failed, last_failed = self._failed.get(key, (0, False))
+        failed, last_failed = self._failed.pop(key, (0, False))
         if answered == 0 and not last_failed:
             # The same question once more, not a retry: from the script's beginning.
             failed = 0
         turn = script.turn(answered, failed)
         last_failed = isinstance(turn, Failure)
         self._failed[key] = (failed + last_failed, last_failed)
+        if len(self._failed) > _CONVERSATIONS_KEPT:
+            # The one that was silent longest; by then it has long ended.
+            del self._failed[next(iter(self._failed))]
         return turn
 
     def _speech(self, turn: Text | tuple[ToolCall, ...], chat: ChatRequest, head: Head) -> Speech:

@@ -56,6 +56,8 @@ class Reply:
     def __post_init__(self) -> None:
         if not 200 <= self.status <= 599:
             raise ConfigError(f"a reply of status {self.status}; want 200 to 599")
+        if isinstance(self.content, str):
+            raise ConfigError(f"a reply of text, {self.content[:40]!r}; want bytes: encode it")
 
 
 Handler = Callable[[SimRequest], Awaitable[Reply]]

@@ -283,6 +283,21 @@ def test_host_is_mounted_once() -> None:
         http.mount("X.SIM", answer)
 
 
+def test_handler_answers_with_a_reply() -> None:
+    """A handler that answers with anything but a Reply is named with what it gave."""
+
+    async def answer(request: SimRequest) -> Reply:
+        return {"status": 200}  # type: ignore[return-value]  # The mistake to find.
+
+    async def main(loop: SimLoop) -> None:
+        http = world()
+        http.mount("x.sim", answer)
+        await http.client().get("http://x.sim/")
+
+    with pytest.raises(ConfigError, match=r"'x\.sim' answered \{'status': 200\}; want a Reply"):
+        simulate(main)
+
+
 def test_foreign_library_is_refused() -> None:
     """A module that is not like httpx is named."""
     with pytest.raises(ConfigError, match="want the module httpx or httpx2"):
@@ -297,3 +312,5 @@ def test_bad_arguments() -> None:
         SimHttp(round_draws(), Ledger(), upload_bytes_per_s=0)
     with pytest.raises(ConfigError, match="status 99"):
         Reply(status=99)
+    with pytest.raises(ConfigError, match="'hello'; want bytes"):
+        Reply(content="hello")  # type: ignore[arg-type]  # The mistake to find.
