@@ -5,6 +5,7 @@ Runs one scenario at one load: one simulation gives all its metrics.
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 from agent_perf.errors import BrokenError
 from agent_perf.load import Ask, Desk, Request, drive_closed
@@ -57,20 +58,21 @@ async def _measure(loop: SimLoop, scenario: Scenario, users: int) -> Recording:
         if scenario.think is not None:
             await asyncio.sleep(world.draws.ns(scenario.think) / NS)
 
-    async with scenario.build(world) as request:
-        desk = Desk(
-            request=_checked(scenario.name, request),
-            ledger=recorder,
-            scope=request_scope,
-            think=think,
-            now_ns=lambda: loop.now_ns,
-        )
-        await drive_closed(
-            desk,
-            users=users,
-            requests_per_user=-(-scenario.requests // users),
-            warmup_per_user=scenario.warmup,
-        )
+    with closing(world):
+        async with scenario.build(world) as request:
+            desk = Desk(
+                request=_checked(scenario.name, request),
+                ledger=recorder,
+                scope=request_scope,
+                think=think,
+                now_ns=lambda: loop.now_ns,
+            )
+            await drive_closed(
+                desk,
+                users=users,
+                requests_per_user=-(-scenario.requests // users),
+                warmup_per_user=scenario.warmup,
+            )
     return recorder.finish()
 
 

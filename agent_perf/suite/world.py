@@ -50,6 +50,11 @@ class World:
         self.witness.count("tool_calls", 1, name)
         await self.sleep("tool.call", name)
 
+    def close(self) -> None:
+        """Give back what services hold of the real machine: the database's scratch files."""
+        if "database" in vars(self):
+            self.database.close()
+
     @cached_property
     def redis(self) -> SimRedis:
         """A Redis server; ``.client()`` gives real redis-py clients of it."""
