@@ -2,7 +2,7 @@
 An in-process cache: LRU with a time to live per entry, bounded by count and by bytes.
 
 Order and lookups are cachebox's (Rust, locked inside); expiry, byte accounting and
-statistics are ours. A hit costs about three times a bare cachebox lookup, and a sixth of
+statistics are ours. A hit costs about three times a bare cachebox lookup, and a fifth of
 ``cachetools.TTLCache`` behind a lock.
 """
 

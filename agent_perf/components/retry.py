@@ -27,7 +27,7 @@ class RetryPolicy:
     Attributes:
         attempts: Calls at most, the first included; >= 1.
         wait_s_first: Wait after the first failure, >= 0.
-        wait_s_max: Longest wait, without jitter; >= wait_s_first.
+        wait_s_max: Longest wait, jitter included; >= wait_s_first.
         jitter_s_max: Upper end of the random wait that is added; >= 0.
     """
 

@@ -80,10 +80,12 @@ def test_a_miss_works_and_a_hit_does_not() -> None:
     the cache, at once and for nothing; both stream their text as events.
     """
     model, events = Model(), Events()
+    heard: list[str] = []
 
     async def main(_: SimLoop) -> list[object]:
         agent = Agent(Talker(model, price=PRICE), cache=MemoryCache[str](), publish=events)
-        miss, hit = await agent.ask(HELLO), await agent.ask(HELLO)
+        miss = await agent.ask(HELLO, on_text=heard.append)
+        hit = await agent.ask(HELLO, on_text=heard.append)
         stats = agent.stats()
         return [
             (miss.text, miss.path, miss.usage, round(miss.cost_usd, 9), miss.duration_s),
@@ -96,6 +98,7 @@ def test_a_miss_works_and_a_hit_does_not() -> None:
         ("You said hello", "hit", Usage(), 0.0, 0.0),
         (2, {"miss": 1, "hit": 1}, USAGE, 0.002),
     ] == simulate(main)
+    assert ["You said ", "hello", "You said hello"] == heard
     assert [
         ("chat-17", "answer.delta", {"text": "You said "}),
         ("chat-17", "answer.delta", {"text": "hello"}),

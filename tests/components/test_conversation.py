@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
+import httpx2
+import openai
 import pytest
 
 from agent_perf.components import (
@@ -154,7 +156,10 @@ def test_errors_of_libraries_are_understood() -> None:
     """
     A plain function that lets its HTTP library's error out is retried like any other.
     """
-    model = Model(httpx.ReadTimeout("slow"), httpx.ConnectError("refused"), "done")
+    busy = openai.RateLimitError(
+        "busy", response=httpx2.Response(429, request=httpx2.Request("POST", "http://x")), body=None
+    )
+    model = Model(httpx.ReadTimeout("slow"), busy, "done")
 
     assert "done" == talk(Talker(model, retry=STEADY))[0]
 

@@ -62,6 +62,23 @@ def test_ten_events_are_one_batch_at_once() -> None:
     assert [(0.0, 10), (0.0, 10), (0.05, 5)] == simulate(main)
 
 
+def test_the_timer_is_believed() -> None:
+    """
+    At 0.1 s + 0.2 s, which is more than 0.3 s in floating point, a clock that reads 0.3 s
+    does not make the event wait once more.
+    """
+
+    async def main(_: SimLoop) -> list[float]:
+        service = Service()
+        async with EventBatcher(service, policy=FlushPolicy(delay_s_max=0.2)) as events:
+            await asyncio.sleep(0.1)
+            events.publish("a", "event", None)
+            await asyncio.sleep(1)
+        return [now_s for now_s, _ in service.calls]
+
+    assert [0.3] == simulate(main)
+
+
 def test_bytes_flush_too() -> None:
     """
     When ten KiB wait they go, without waiting for the tenth event.
@@ -302,18 +319,23 @@ def test_a_closed_batcher_takes_nothing() -> None:
 
 def test_closing_in_limited_time_says_what_is_lost() -> None:
     """
-    When the service hangs, aclose ends in time, and tells how many events are lost.
+    When the service hangs, aclose ends in time, tells how many events are lost, and leaves
+    no timer behind.
     """
 
-    async def main(loop: SimLoop) -> float:
-        events = EventBatcher(Service(latency_s=3600), policy=FlushPolicy(senders_max=1))
-        for number in range(25):
+    async def main(loop: SimLoop) -> tuple[float, int]:
+        service = Service(latency_s=3600)
+        events = EventBatcher(service, policy=FlushPolicy(delay_s_max=60))
+        for number in range(24):
             events.publish("a", str(number), None)
+        events.publish("b", "25", None)
         with pytest.raises(BatcherClosedError, match="25 events were not delivered within 5 s"):
             await events.aclose(timeout_s=5)
-        return loop.time()
+        ended_s = loop.time()
+        await asyncio.sleep(100)
+        return ended_s, len(service.calls)
 
-    assert 5.0 == simulate(main)
+    assert (5.0, 2) == simulate(main)
 
 
 def test_the_limiter_spaces_requests() -> None:
