@@ -4,6 +4,7 @@ Libraries that would leak addresses, threads or the real machine into a simulati
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import platform
 import sys
@@ -40,6 +41,7 @@ def compatible(loop: SimLoop) -> Iterator[None]:
                 # The name `set` in these modules is the builtin, looked up at each use.
                 stack.callback(delattr, module, "set")
                 module.set = OrderedSet  # type: ignore[attr-defined]  # That is the point.
+        stack.enter_context(_fresh_task_registry())
         if _ANYIO in sys.modules:
             _run_anyio_threads_on(loop, stack)
         # Else uuid1() asks libuuid for the time, and processes for a hardware address.
@@ -58,6 +60,28 @@ def _import_early() -> None:
             importlib.import_module(name)
     # Clients put it into their User-Agent; it runs ``uname -p`` once, then remembers.
     platform.platform()
+
+
+@contextmanager
+def _fresh_task_registry() -> Iterator[None]:
+    """
+    Let `asyncio.all_tasks` forget how large it was.
+
+    asyncio keeps all tasks of the process in one weak set. A set never shrinks, and its
+    order depends on its size, so on all that ran before.
+    """
+    tasks: Any = asyncio.tasks
+    # Python 3.12 gave it another name.
+    registry = tasks._all_tasks if sys.version_info < (3, 12) else tasks._scheduled_tasks
+    before = registry.data
+    # Other threads' loops may have tasks too.
+    registry.data = set(before)
+    try:
+        yield
+    finally:
+        before.clear()
+        before.update(registry.data)
+        registry.data = before
 
 
 def _run_anyio_threads_on(loop: SimLoop, stack: ExitStack) -> None:

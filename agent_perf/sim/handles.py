@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Context
 
+from agent_perf.sim.steps import step_name
 from agent_perf.units import NS
 
 
@@ -22,9 +23,10 @@ class SimHandle(asyncio.Handle):
     _callback: Callable[..., object] | None
     _args: tuple[object, ...]
     _context: Context
-    # asyncio's __repr__ reads these two; only its debug mode would set them.
-    _repr = None
-    _source_traceback = None
+
+    def __repr__(self) -> str:
+        # asyncio's asks the loop, which is not written into each of these.
+        return f"<{type(self).__name__} {step_name(self)}>"
 
     @property
     def _cancelled(self) -> bool:  # type: ignore[override]  # A plain slot in the base.

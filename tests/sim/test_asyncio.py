@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -194,3 +196,65 @@ def test_an_endless_deadline_never_comes_due() -> None:
         return loop.now_ns
 
     assert 1_000 * MS == simulate(main)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_eager_tasks_are_named_and_take_exact_time() -> None:
+    """
+    asyncio's eager task factory works: a task that never waits takes no step at all.
+    """
+
+    async def answer() -> str:
+        return "at once"
+
+    async def main(loop: SimLoop) -> list[object]:
+        loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+        task = asyncio.create_task(asyncio.sleep(0.5, "slept"))
+        at_once = asyncio.create_task(answer())
+        assert at_once.done()
+        assert not task.done()
+        return [await task, await at_once, loop.now_ns // MS, task.get_name()]
+
+    assert ["slept", "at once", 500, "Task-2"] == simulate(main)
+
+
+def test_a_real_interrupt_ends_a_simulation() -> None:
+    """
+    SIGINT, as Ctrl-C sends it, raises KeyboardInterrupt; cleaning up still happens.
+    """
+    seen: list[str] = []
+
+    async def main(loop: SimLoop) -> None:
+        try:
+            await asyncio.sleep(1)
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(1)
+        finally:
+            seen.append("cleaned up")
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(main)
+
+    assert ["cleaned up"] == seen
+
+
+def test_asyncios_debug_mode_changes_nothing() -> None:
+    """
+    With debug mode on, a simulation takes the same steps to the same end.
+    """
+
+    async def main(loop: SimLoop) -> list[int]:
+        async with asyncio.TaskGroup() as group:
+            for seconds in range(3):
+                group.create_task(asyncio.sleep(seconds))
+        loop.call_later(1, print).cancel()
+        return [loop.now_ns, loop.steps]
+
+    async def debugging(loop: SimLoop) -> list[int]:
+        loop.set_debug(True)
+        assert "<SimHandle id>" == repr(loop.call_soon(id, 0))
+        return await main(loop)
+
+    (end_ns, steps), (debug_end_ns, debug_steps) = simulate(main), simulate(debugging)
+    # Setting it takes a step, and so does the callback.
+    assert (end_ns, steps + 2) == (debug_end_ns, debug_steps)

@@ -240,3 +240,25 @@ def test_two_processes_take_the_same_steps() -> None:
     }
 
     assert 1 == len(digests)
+
+
+def test_all_tasks_come_in_an_order_without_memory() -> None:
+    """
+    `asyncio.all_tasks` does not depend on how many tasks the process ever had.
+    """
+
+    async def crowd(loop: SimLoop) -> None:
+        await asyncio.gather(*[asyncio.sleep(1) for _ in range(20_000)])
+
+    async def main(loop: SimLoop) -> list[str]:
+        # Numbers far apart collide in a small table: then the order of insertion shows.
+        tasks = []
+        for _ in range(200):
+            await asyncio.gather(*[asyncio.sleep(0) for _ in range(63)])
+            tasks.append(asyncio.create_task(asyncio.sleep(1)))
+        return [task.get_name() for task in asyncio.all_tasks()]
+
+    first = simulate(main)
+    simulate(crowd)
+
+    assert first == simulate(main)
