@@ -233,7 +233,7 @@ def test_backoff_is_seeded() -> None:
     assert waited_ns == run(main)
 
 
-def test_failures_are_per_request_and_conversation() -> None:
+def test_failures_are_per_request() -> None:
     """Each request gets the script's failures once, and a question asked anew gets them again."""
 
     async def main(loop: SimLoop, world: World) -> tuple[list[int], int]:
@@ -250,6 +250,18 @@ def test_failures_are_per_request_and_conversation() -> None:
         return ends, world.ledger.counts["llm_calls"]
 
     assert ([1050, 1050, 2100], 6) == run(main)
+
+
+def test_failures_are_per_conversation() -> None:
+    """Two questions that one request asks at once each get the failure, and then its answer."""
+
+    async def main(loop: SimLoop, world: World) -> tuple[int, int]:
+        world.llm.script(llm.rate_limited(1), llm.text("a", tokens=1))
+        other = [{"role": "user", "content": "Where?"}]
+        await asyncio.gather(world.ask(), world.ask(other))
+        return loop.now_ns // MS, world.ledger.counts["llm_calls"]
+
+    assert (1050, 4) == run(main)
 
 
 def test_failure_in_mid_loop() -> None:
