@@ -50,6 +50,36 @@ class Scale:
         raise AssertionError("steps grow without end")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogScale:
+    """
+    A range of positive values laid on a length, equal ratios on equal lengths.
+
+    Attributes:
+        low: Value at the begin; > 0.
+        high: Value at the end; > *low*.
+    """
+
+    low: float
+    high: float
+
+    def share(self, value: float) -> float:
+        """Return where *value* lies, 0 at *low* and below it, 1 at *high*."""
+        if value <= self.low:
+            return 0.0
+        return math.log(value / self.low) / math.log(self.high / self.low)
+
+    def ticks(self) -> tuple[float, ...]:
+        """Return the powers of ten inside, or 1, 2 and 5 times them if they are few."""
+        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+        for factors in ((1.0,), (1.0, 2.0, 5.0)):
+            found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+            inside = tuple(tick for tick in found if self.low <= tick <= self.high)
+            if len(inside) >= 3:
+                break
+        return inside
+
+
 def scale_over(values: Iterable[float], *, room: float = 0.06) -> Scale:
     """
     Return a scale from zero that holds *values*: lengths compare as the values do.
@@ -69,7 +99,9 @@ def across_scale(count: int) -> Scale:
     return Scale(low=0.5, high=count + 0.5)
 
 
-def bottom_axis(scale: Scale, names: dict[float, str], height: float) -> tuple[Label, ...]:
+def bottom_axis(
+    scale: Scale | LogScale, names: dict[float, str], height: float
+) -> tuple[Label, ...]:
     """
     Return labels under the plot, so few that they do not touch in a narrow window.
 
@@ -116,7 +148,7 @@ def left_axis(
     return tuple(lines), tuple(labels)
 
 
-def _reach(scale: Scale, item: tuple[float, str]) -> tuple[float, float]:
+def _reach(scale: Scale | LogScale, item: tuple[float, str]) -> tuple[float, float]:
     """Return where a label under a narrow plot begins and ends, in pixels."""
     value, text = item
     center, half = scale.share(value) * NARROW_PX, columns(text) * TEXT_WIDTH_PX / 2
@@ -142,10 +174,10 @@ def unit_ticks(scale: Scale, unit: str, count_max: int) -> dict[float, str]:
     while unit == "bytes" and scale.high / step >= KIB:
         step *= KIB
     inner = Scale(low=scale.low / step, high=scale.high / step)
-    return {tick * step: _tick_text(tick * step, unit) for tick in inner.ticks(count_max)}
+    return {tick * step: tick_text(tick * step, unit) for tick in inner.ticks(count_max)}
 
 
-def _tick_text(value: float, unit: str) -> str:
+def tick_text(value: float, unit: str) -> str:
     """Return *value* for an axis: zero needs no unit, and a long one gives way."""
     text = quantity(value, unit) if value else "0"
     return text if columns(text) <= TICK_COLUMNS else f"{value:.3g}"

@@ -87,7 +87,8 @@ def _bounds(standing: Standing) -> list[str]:
         else ""
     )
     if lead.limit_ratio is not None:
-        lines.append(f"Limit {limit(lead.limit_ratio)}. {sure}".strip())
+        bound = f"Limit {limit(lead.limit_ratio)}." if lead.limit_ratio else "No more is allowed."
+        lines.append(f"{bound} {sure}".strip())
     elif sure:
         lines.append(sure)
     target = standing.target(lead.metric)

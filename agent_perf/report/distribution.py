@@ -9,7 +9,15 @@ from fractions import Fraction
 from typing import Final
 
 from agent_perf.records import Run
-from agent_perf.report.axis import bottom_axis, left_axis, scale_over, unit_ticks
+from agent_perf.report.axis import (
+    LogScale,
+    Scale,
+    bottom_axis,
+    left_axis,
+    scale_over,
+    tick_text,
+    unit_ticks,
+)
 from agent_perf.report.drawing import (
     CURVE_WIDTH,
     Chart,
@@ -28,6 +36,9 @@ from agent_perf.stats import nearest_rank, samples_needed
 from agent_perf.units import NS
 
 _HEIGHT_PX: Final = 200
+_LOG_FROM: Final = 30
+"""Ratio of slow to fast requests from which an axis from zero would hide the fast ones."""
+
 _PERCENTILES: Final = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 
 
@@ -50,15 +61,13 @@ def draw_distribution(base: Run | None, head: Run | None, target_s: float | None
     if len(sides) == 2 and sides[0][1] == sides[1][1]:
         sides = sides[1:]
         who["head"] = "base and head alike"
-    # The last half per cent would squeeze everything else to the left.
-    scale = scale_over(ordered[len(ordered) * 995 // 1000] / NS for _, ordered in sides)
-    ticks = unit_ticks(scale, "s", 5)
+    scale, ticks = _time_axis([ordered for _, ordered in sides])
     grid, left = _share_axis()
     lines = list(grid)
     keys = [
         Key(style=name, text=f"{who[name]}: {_middle_and_tail(ordered)}") for name, ordered in sides
     ]
-    if target_s is not None and target_s <= scale.high:
+    if target_s is not None and scale.low <= target_s <= scale.high:
         x = percent(scale.share(target_s))
         lines.append(Line(x1=x, y1="0", x2=x, y2=pixels(_HEIGHT_PX), style="target"))
         keys.append(Key(style="target", text=f"target for P95: {quantity(target_s, 's')}"))
@@ -68,12 +77,11 @@ def draw_distribution(base: Run | None, head: Run | None, target_s: float | None
         description="Share of requests answered within a time. "
         + "; ".join(key.text for key in keys)
         + ".",
-        hint="Share of requests answered within a time: further right is slower.",
+        hint="Share of requests answered within a time: further right is slower."
+        + (" Each mark is a multiple of the one before." if isinstance(scale, LogScale) else ""),
         height=pixels(_HEIGHT_PX),
         lines=tuple(lines),
-        curves=tuple(
-            Curve(path=_steps(ordered, scale.high), style=name) for name, ordered in sides
-        ),
+        curves=tuple(Curve(path=_steps(ordered, scale), style=name) for name, ordered in sides),
         labels=(*left, *bottom_axis(scale, ticks, _HEIGHT_PX)),
         legend=tuple(keys),
     )
@@ -142,16 +150,29 @@ def _share_axis() -> tuple[list[Line], list[Label]]:
     return lines, labels
 
 
-def _steps(ordered: Sequence[int], high_s: float) -> str:
-    """Return the distribution as a path of at most 200 steps, up to *high_s*."""
+def _time_axis(sides: Sequence[Sequence[int]]) -> tuple[Scale | LogScale, dict[float, str]]:
+    """Return the axis of latencies, logarithmic if hits and misses lie far apart."""
+    # The last half per cent would squeeze everything else to the left.
+    highest = max(ordered[len(ordered) * 995 // 1000] for ordered in sides) / NS
+    lowest = min(ordered[len(ordered) // 100] for ordered in sides) / NS
+    if lowest > 0 and highest / lowest > _LOG_FROM:
+        scale = LogScale(low=lowest / 1.2, high=highest * 1.2)
+        return scale, {value: tick_text(value, "s") for value in scale.ticks()}
+    linear = scale_over([highest])
+    return linear, unit_ticks(linear, "s", 5)
+
+
+def _steps(ordered: Sequence[int], scale: Scale | LogScale) -> str:
+    """Return the distribution as a path of at most 200 steps, up to the scale's end."""
     count = len(ordered)
     every = max(1, count // 200)
     kept = sorted({*range(0, count, every), count - 1})
-    path = [f"M{path_point(ordered[0] / NS / high_s, _HEIGHT_PX)}"]
+    path = [f"M{path_point(scale.share(ordered[0] / NS), _HEIGHT_PX)}"]
     for index in kept:
-        path.append(f"H{path_point(ordered[index] / NS / high_s, 0).split()[0]}")
-        path.append(f"V{path_point(0, _HEIGHT_PX * (1 - (index + 1) / count)).split()[1]}")
-        if ordered[index] / NS > high_s:
+        at = path_point(scale.share(ordered[index] / NS), _HEIGHT_PX * (1 - (index + 1) / count))
+        x, y = at.split()
+        path.append(f"H{x}V{y}")
+        if ordered[index] / NS > scale.high:
             break
     return "".join([*path, f"H{CURVE_WIDTH}"])
 

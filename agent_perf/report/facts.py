@@ -19,19 +19,19 @@ from agent_perf.report.text import (
     short_commit,
 )
 from agent_perf.report.view import Command, Fact, Point
-from agent_perf.report.wording import count_label, counted, metric_label, moved
+from agent_perf.report.wording import (
+    TOLD_COUNTS,
+    count_label,
+    counted,
+    metric_label,
+    moved,
+    told_first,
+)
 from agent_perf.stats import paired_shift
 from agent_perf.units import NS
 
 _POINTS_MAX: Final = 5
-_TOLD_COUNTS: Final = (
-    "db_statements",
-    "redis_trips",
-    "http_requests",
-    "llm_calls",
-    "llm_tokens_out",
-    "event_requests",
-)
+_COUNTS_MAX: Final = 6
 
 
 def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
@@ -135,19 +135,16 @@ def scenario_and_loads(benchmarks: Sequence[str]) -> str:
 def work_changes(base: Run, head: Run) -> str:
     """Return the work per request in one line, changes first, "=" where equal."""
     requests = max(len(head.latency_ns), 1)
-    names = sorted({*base.counts, *head.counts})
+    names = sorted({*base.counts, *head.counts}, key=told_first)
     changed = [name for name in names if base.counts.get(name, 0) != head.counts.get(name, 0)]
-    same = [name for name in _TOLD_COUNTS if head.counts.get(name) and name not in changed]
+    told = [name for name in changed if name in TOLD_COUNTS] or changed
+    same = [name for name in TOLD_COUNTS if head.counts.get(name) and name not in changed]
     words = []
-    for name in [*sorted(changed, key=_told_first), *same][:7]:
+    for name in [*told, *same][:_COUNTS_MAX]:
         before, after = counted(name, base.counts.get(name, 0), head.counts.get(name, 0), requests)
         sign = ARROW if name in changed else "\u00a0=\u00a0"
         words.append(f"{count_label(name)} {before}{sign}{after}")
     return " · ".join(words)
-
-
-def _told_first(name: str) -> tuple[bool, str]:
-    return name not in _TOLD_COUNTS, name
 
 
 def _causes(standings: Sequence[Standing]) -> list[Point]:

@@ -19,7 +19,13 @@ from markupsafe import Markup
 
 from agent_perf.codec import write_atomic
 from agent_perf.report.drawing import Table
-from agent_perf.report.markdown import escape_cell, escape_code, escape_markdown
+from agent_perf.report.markdown import (
+    escape_cell,
+    escape_code,
+    escape_markdown,
+    html_prose,
+    markdown_prose,
+)
 from agent_perf.report.text import scrub
 from agent_perf.report.view import Badge, View
 
@@ -202,6 +208,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["md"] = escape_markdown
     environment.filters["code"] = escape_code
     environment.filters["cell"] = escape_cell
+    environment.filters["md_prose"] = markdown_prose
+    environment.filters["prose"] = html_prose
     return environment
 
 

@@ -1,5 +1,5 @@
 """
-Strings from outside as Markdown: shown as they are, obeyed never.
+Strings from outside as Markdown, and prose with code in it: shown, obeyed never.
 """
 
 from __future__ import annotations
@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from markupsafe import Markup, escape
+
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]|~$])")
+_CODE: Final = re.compile(r"`([^`\n]+)`")
 _LIST: Final = re.compile(r"^(\s*\d*)([#+.)-])(?=[\s#-]|$)")
 
 
@@ -18,6 +21,24 @@ def escape_markdown(text: str) -> str:
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A mark that joins words keeps a name after @ from being called, and :// from linking.
     return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
+
+
+def markdown_prose(text: str) -> str:
+    """Return *text* as escape_markdown does, what stands between backticks as code."""
+    parts = _CODE.split(text)
+    return "".join(
+        escape_code(part) if index % 2 else escape_markdown(part)
+        for index, part in enumerate(parts)
+    )
+
+
+def html_prose(text: str) -> Markup:
+    """Return *text* as HTML, escaped, what stands between backticks as code."""
+    parts = _CODE.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
 
 
 def escape_cell(text: str) -> str:

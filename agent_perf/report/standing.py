@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from agent_perf.records import Breach, Cause, Comparison, Decision, DuetRun, Failure, Run, Verdict
 from agent_perf.report.view import Badge
-from agent_perf.report.wording import BREACHED, badge, verdict_badge
+from agent_perf.report.wording import BREACHED, TOLD_COUNTS, badge, verdict_badge
 
 _WORST_FIRST: Final = (
     Verdict.REGRESSED,
@@ -25,7 +25,13 @@ _WORST_FIRST: Final = (
 )
 _FAILING: Final = (Verdict.REGRESSED, Verdict.ERRORED, Verdict.MISSING)
 _Named = TypeVar("_Named", Comparison, Breach, Failure, DuetRun)
-_LEADING_METRICS: Final = ("latency.p95", "latency.p50", "latency.mean")
+_LEADING_METRICS: Final = (
+    "latency.p95",
+    "latency.p99",
+    "latency.p50",
+    "latency.mean",
+)
+_LEADING_WORK: Final = tuple(f"work.{name}" for name in TOLD_COUNTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,4 +174,13 @@ def _lead(
         for one in candidates:
             if one.metric == metric:
                 return one
-    return candidates[0] if candidates else None
+    if not candidates:
+        return None
+    # A command more is a round trip more: of what changed alike, people think in the trips.
+    alike = [one for one in candidates if one.change_ratio == candidates[0].change_ratio]
+    return min(
+        alike,
+        key=lambda one: (
+            _LEADING_WORK.index(one.metric) if one.metric in _LEADING_WORK else len(_LEADING_WORK)
+        ),
+    )

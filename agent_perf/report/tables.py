@@ -10,7 +10,7 @@ from agent_perf.records import OperationTotal, Run, Verdict
 from agent_perf.report.drawing import Table
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import change, difference, duration, interval, limit, shorten
-from agent_perf.report.wording import badge, count_label, counted, metric_label, values
+from agent_perf.report.wording import badge, count_label, counted, metric_label, told_first, values
 from agent_perf.units import NS
 
 _DETAILS_MAX: Final = 4
@@ -54,7 +54,9 @@ def work_table(base: Run, head: Run) -> Table | None:
         for name in {**base.counts, **head.counts}
         if base.counts.get(name) or head.counts.get(name)
     ]
-    names.sort(key=lambda name: (base.counts.get(name, 0) == head.counts.get(name, 0), name))
+    names.sort(
+        key=lambda name: (base.counts.get(name, 0) == head.counts.get(name, 0), told_first(name))
+    )
     requests = max(len(head.latency_ns), len(base.latency_ns), 1)
     rows: list[tuple[str, ...]] = []
     for name in names:

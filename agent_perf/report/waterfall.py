@@ -88,7 +88,7 @@ def _draw(base: Exemplar | None, head: Exemplar | None, *, who: str) -> Chart:
     paths: dict[str, list[str]] = {"base": [], "head": [], "head worse": []}
     for index, operation in enumerate(operations):
         top = index * _ROW_PX + 17
-        labels.extend(_row_labels(operation, top - 4, compared=len(sides) == 2))
+        labels.extend(_row_labels(operation, top - 4, paired=_are_paired(base, head)))
         paths["base"].extend(_bars(operation.base, scale.high, top))
         below = _TRACK_PX + 1 if base is not None else 0
         style = "head worse" if operation.notable else "head"
@@ -116,7 +116,7 @@ def _draw(base: Exemplar | None, head: Exemplar | None, *, who: str) -> Chart:
 def _operations(base: Exemplar | None, head: Exemplar | None) -> list[_Operation]:
     """Return the whole request, then its operations by first start, the rest as one."""
     before, after = _grouped(base), _grouped(head)
-    like = base is not None and head is not None and base.request_id == head.request_id
+    like = _are_paired(base, head)
     first: dict[tuple[str, str], int] = {}
     for name, spans in (*before.items(), *after.items()):
         first[name] = min(first.get(name, spans[0].start_ns), *(one.start_ns for one in spans))
@@ -174,10 +174,15 @@ def _bars(spans: Sequence[Span], high_s: float, top: float) -> Iterable[str]:
         yield f"M{begin:.1f} {top:g}h{width:.1f}v{_TRACK_PX}h-{width:.1f}z"
 
 
-def _row_labels(operation: _Operation, y: float, *, compared: bool) -> Iterable[Label]:
+def _are_paired(base: Exemplar | None, head: Exemplar | None) -> bool:
+    """Return whether both are the same request, so that their latencies compare."""
+    return base is not None and head is not None and base.request_id == head.request_id
+
+
+def _row_labels(operation: _Operation, y: float, *, paired: bool) -> Iterable[Label]:
     before, after = len(operation.base), len(operation.head)
     more = difference(operation.more_ns / NS, "s")
-    counts = f"{before} → {after}   " if compared and before != after else ""
+    counts = f"{before} → {after}   " if before != after else ""
     strong = " strong" if operation.notable else ""
     for style, plot_px in (
         ("narrow", _NARROW_PLOT_PX),
@@ -185,10 +190,8 @@ def _row_labels(operation: _Operation, y: float, *, compared: bool) -> Iterable[
         ("broad", _BROAD_PLOT_PX),
     ):
         right = more if style == "narrow" else counts + more
-        if not operation.notable:
+        if not operation.notable and not paired:
             right = duration(_sum(operation.head)) if operation.head else "gone"
-        if compared and operation.notable is False and not operation.more_ns:
-            right = "="
         room = int(plot_px / TEXT_WIDTH_PX) - columns(right) - 2
         name = operation.label
         if columns(name) > room:

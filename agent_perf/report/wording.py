@@ -20,8 +20,10 @@ _COUNT_LABELS: Final = {
     "redis_connects": "Redis connections opened",
     "db_statements": "SQL statements",
     "db_connects": "database connections opened",
+    "db_lock_waits": "waits for a database lock",
     "db_waits": "waits for a database connection",
     "http_requests": "HTTP requests",
+    "http_connects": "HTTP connections opened",
     "http_errors": "HTTP errors",
     "llm_calls": "model calls",
     "llm_tokens_in": "prompt tokens",
@@ -53,6 +55,17 @@ _BADGES: Final = {
     Verdict.MISSING: Badge(tone="broken", mark="∅", word="missing"),
     Verdict.ERRORED: Badge(tone="broken", mark="!", word="errored"),
 }
+TOLD_COUNTS: Final = (
+    "db_statements",
+    "redis_trips",
+    "http_requests",
+    "llm_calls",
+    "llm_tokens_in",
+    "llm_tokens_out",
+    "event_requests",
+)
+"""Work counts that people think in; the others follow from them."""
+
 BREACHED: Final = Badge(tone="fail", mark="◎", word="target missed")
 """Of a benchmark that is no slower than before, and over its target all the same."""
 
@@ -71,6 +84,11 @@ def badge(comparison: Comparison) -> Badge:
 def verdict_badge(verdict: Verdict) -> Badge:
     """Return how *verdict* is shown where no comparison is behind it."""
     return _BADGES[verdict]
+
+
+def told_first(count: str) -> tuple[bool, str]:
+    """Return a key that sorts the counts that people think in before the others."""
+    return count not in TOLD_COUNTS, count
 
 
 def metric_label(name: str) -> str:

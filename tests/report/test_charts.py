@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_perf.records import Comparison, DuetRun, Evidence, Exemplar, Run, Span, Verdict
-from agent_perf.report.axis import Scale, scale_over
+from agent_perf.report.axis import LogScale, Scale, scale_over
 from agent_perf.report.bars import draw_bars
 from agent_perf.report.distribution import draw_distribution, draw_shift
 from agent_perf.report.drawing import CURVE_WIDTH, Chart
@@ -230,3 +230,32 @@ def _comparison(
         reason="",
         sample_count=1,
     )
+
+
+def test_hits_and_misses_get_a_logarithmic_axis() -> None:
+    """
+    Where hits take 1 ms and misses 1 s, the axis marks 1 ms, 10 ms, 100 ms and 1 s, and a hit
+    that takes twice as long moves visibly.
+    """
+    base = _run([1_000_000] * 60 + [1_000_000_000] * 40)
+    head = _run([2_000_000] * 60 + [1_000_000_000] * 40)
+    chart = draw_distribution(base, head, None)
+    assert chart is not None
+    ticks = [label.text for label in chart.labels if label.text.endswith("s")]
+    starts = [float(curve.path[1:].split()[0]) for curve in chart.curves]
+
+    assert ["1\u00a0ms", "10\u00a0ms", "100\u00a0ms", "1\u00a0s"] == ticks
+    assert starts[1] - starts[0] > 0.05 * CURVE_WIDTH
+
+
+@given(low=st.floats(1e-9, 1e3), ratio=st.floats(30, 1e6))
+def test_logarithmic_ticks(low: float, ratio: float) -> None:
+    """
+    A logarithmic axis has marks, all inside, from its begin, 0, to its end, 1.
+    """
+    scale = LogScale(low=low, high=low * ratio)
+
+    assert 0 == scale.share(low) == scale.share(0)
+    assert abs(scale.share(low * ratio) - 1) < 1e-9
+    assert len(scale.ticks()) >= 2
+    assert all(low <= tick <= low * ratio for tick in scale.ticks())

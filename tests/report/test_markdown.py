@@ -1,0 +1,66 @@
+"""Prose and names as Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_perf.report.markdown import (
+    escape_cell,
+    escape_code,
+    escape_markdown,
+    html_prose,
+    markdown_prose,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("plain", "`plain`"),
+        ("a`b", "`` a`b ``"),
+        ("``", "``` `` ```"),
+        ("", "`   `"),
+        ("two\nlines", "`two lines`"),
+    ],
+)
+def test_code_holds_what_it_is_given(text: str, code: str) -> None:
+    """
+    No backtick in a name ends its code span, and no new line its paragraph.
+    """
+    assert code == escape_code(text)
+
+
+def test_bars_do_not_end_a_cell() -> None:
+    """
+    A bar in a table's cell is escaped, in code too.
+    """
+    assert "`a\\|b`" == escape_cell("a|b")
+    assert "a\\|b" == escape_markdown("a|b")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("# not a heading", "\\# not a heading"),
+        ("- not a list", "\\- not a list"),
+        ("1. not a list", "1\\. not a list"),
+        ("+31.5 %", "+31.5 %"),
+        ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
+        ("@team", "@\u2060team"),
+    ],
+)
+def test_text_reads_as_it_stands(text: str, escaped: str) -> None:
+    """
+    Text is no heading, list, element or call; numbers stay readable in the source.
+    """
+    assert escaped == escape_markdown(text)
+
+
+def test_prose_shows_code() -> None:
+    """
+    What stands between backticks is code, on the page and in Markdown, and harmless in both.
+    """
+    text = "now runs `SELECT <x>` 5 times; `alone"
+
+    assert "now runs <code>SELECT &lt;x&gt;</code> 5 times; `alone" == html_prose(text)
+    assert "now runs `SELECT <x>` 5 times; \\`alone" == markdown_prose(text)
