@@ -1,7 +1,7 @@
 """What was: stored runs, and what changed along them."""
 
 from agent_perf.history.asv_results import AsvShelf, AsvValue, read_asv_results, series_along
-from agent_perf.history.shifts import find_shifts
+from agent_perf.history.shifts import find_shifts, version_steps
 from agent_perf.history.steps import find_steps
 from agent_perf.history.store import ResultStore, Shelf, machine_name
 
@@ -15,4 +15,5 @@ __all__ = [
     "machine_name",
     "read_asv_results",
     "series_along",
+    "version_steps",
 ]

@@ -4,7 +4,9 @@ Finds where a series changed its level.
 
 from __future__ import annotations
 
-from agent_perf.records import Evidence, Point, Series, Shift
+from collections.abc import Sequence
+
+from agent_perf.records import Comparison, Evidence, Point, Series, Shift, Step, Verdict
 
 
 def find_shifts(series: Series, limit_ratio: float = 0.15) -> tuple[Shift, ...]:
@@ -40,6 +42,65 @@ def find_shifts(series: Series, limit_ratio: float = 0.15) -> tuple[Shift, ...]:
                 break
         previous = point
     return tuple(shifts)
+
+
+def version_steps(series: Sequence[Series], limit_ratio: float = 0.15) -> tuple[Step, ...]:
+    """
+    Return the versions at which any of *series* shifted, oldest first, as steps.
+
+    Args:
+        series: Along one axis.
+        limit_ratio: As in find_shifts.
+    """
+    order: dict[str, None] = {}
+    found: dict[str, list[tuple[str, Comparison]]] = {}
+    for one in series:
+        order |= dict.fromkeys(point.label for point in one.points)
+        for shift in find_shifts(one, limit_ratio):
+            row = (shift.before.label, _comparison(one, shift, limit_ratio))
+            found.setdefault(shift.after.label, []).append(row)
+    axis = series[0].axis if series else ""
+    return tuple(
+        Step(
+            commit=label,
+            parent=found[label][0][0],
+            subject=f"{axis} {label}",
+            comparisons=tuple(sorted((row[1] for row in found[label]), key=_gain)),
+            causes={},
+        )
+        for label in order
+        if label in found
+    )
+
+
+def _comparison(series: Series, shift: Shift, limit_ratio: float) -> Comparison:
+    before, after = shift.before, shift.after
+    interval = None
+    if before.interval and after.interval:
+        # The ends farthest apart: both intervals hold with 99 %.
+        interval = (
+            after.interval[0] / before.interval[1] - 1,
+            after.interval[1] / before.interval[0] - 1,
+        )
+    return Comparison(
+        benchmark=series.benchmark,
+        metric="median",
+        unit=series.unit,
+        evidence=series.evidence,
+        base=before.value,
+        head=after.value,
+        change_ratio=shift.change_ratio,
+        interval=interval,
+        limit_ratio=limit_ratio,
+        verdict=Verdict.REGRESSED if shift.change_ratio > 0 else Verdict.IMPROVED,
+        reason=f"beyond {limit_ratio:.0%}, and the 99 % intervals do not touch",
+        sample_count=min(before.sample_count, after.sample_count),
+    )
+
+
+def _gain(comparison: Comparison) -> float:
+    assert comparison.change_ratio is not None
+    return -comparison.change_ratio
 
 
 def _change(series: Series, before: Point, after: Point) -> float | None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_perf.history import find_shifts
-from agent_perf.records import Evidence, Point, Series
+from agent_perf.history import find_shifts, version_steps
+from agent_perf.records import Evidence, Point, Series, Verdict
 
 
 def a_series(
@@ -86,3 +87,40 @@ def test_within_the_limit_nothing_is_told(values: list[float]) -> None:
     Whatever wanders within 15 % has no step.
     """
     assert [] == told(a_series(values, None, Evidence.EXACT))
+
+
+def test_steps_by_version() -> None:
+    """
+    Shifts of several series at one version are one step, the largest rise first, with the
+    version as its commit and the one before as its parent.
+    """
+    slow, fast = a_series([10, 10, 20]), a_series([10, 10, 30])
+    (step,) = version_steps([slow, fast, a_series([10, 10, 10])])
+
+    assert ("2.0", "1.0", "redis 2.0") == (step.commit, step.parent, step.subject)
+    assert [(10, 30), (10, 20)] == [(one.base, one.head) for one in step.comparisons]
+    assert {Verdict.REGRESSED} == {one.verdict for one in step.comparisons}
+
+
+def test_interval_of_a_change() -> None:
+    """
+    From 100 ± 10 to 150 ± 15 the change lies between 135/110 - 1 and 165/90 - 1; a fall
+    is an improvement.
+    """
+    (step,) = version_steps([a_series([100, 150], half_ratio=0.1)])
+    (rise,) = step.comparisons
+    (better,) = version_steps([a_series([150, 100])])
+
+    assert rise.interval is not None
+    assert pytest.approx((135 / 110 - 1, 165 / 90 - 1)) == rise.interval
+    assert Verdict.IMPROVED is better.comparisons[0].verdict
+
+
+def test_versions_in_order() -> None:
+    """
+    Steps come in the order of the versions, and without series there are none.
+    """
+    rising = a_series([10, 20, 40, 80])
+
+    assert ["1.0", "2.0", "3.0"] == [step.commit for step in version_steps([rising])]
+    assert () == version_steps([])
