@@ -85,7 +85,7 @@ def _points(standing: Standing) -> list[Point]:
     )
     base, head = standing.base, standing.head
     if base is not None and head is not None:
-        if base.trace_digest == head.trace_digest:
+        if (base.trace_digest, base.latency_ns) == (head.trace_digest, head.latency_ns):
             points.append(
                 Point(
                     text="Base and head did exactly the same, step by step and to the nanosecond."
