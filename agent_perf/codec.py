@@ -135,6 +135,8 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            # mkstemp lets only its owner read: a report is there to be served.
+            os.fchmod(file.fileno(), 0o644)
         Path(temporary).replace(path)
     except OSError as error:
         if temporary is not None:

@@ -133,8 +133,10 @@ def _commands(decision: Decision) -> list[Command]:
             purpose="See it again, this benchmark alone",
             line=f"agent-perf compare {base} {head} --fresh --only {worst}",
         ),
-        Command(purpose="Find the commit", line=f"agent-perf run {base}..{head}"),
-        Command(purpose="and then", line=f"agent-perf report {base}..{head}"),
+        Command(
+            purpose="Find the commit",
+            line=f"agent-perf run {base}..{head} && agent-perf report {base}..{head}",
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -63,6 +63,14 @@ class Wish:
     jobs: int = max(1, os.cpu_count() or 1)
 
 
+@dataclass(slots=True)
+class _Round:
+    """What the commits of one call share."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    imports: tuple[str, ...] = ()
+
+
 def measure_commits(
     project: Project, commits: Sequence[str], wish: Wish, progress: Progress
 ) -> dict[str, Measured]:
@@ -76,24 +84,24 @@ def measure_commits(
     Raises:
         StoreError: If a run cannot be stored, as when the disk is full.
     """
-    stop = threading.Event()
+    round_ = _Round()
     with ThreadPoolExecutor(max_workers=wish.jobs) as pool:
         pending = {
-            pool.submit(_measure_commit, project, commit, wish, progress, stop): commit
+            pool.submit(_measure_commit, project, commit, wish, progress, round_): commit
             for commit in dict.fromkeys(commits)
         }
         try:
             done = {pending[future]: future.result() for future in as_completed(pending)}
         except BaseException:
             # Without this, leaving the pool would wait for every commit that is left.
-            stop.set()
+            round_.stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return {commit: done[commit] for commit in dict.fromkeys(commits)}
 
 
 def _measure_commit(
-    project: Project, commit: str, wish: Wish, progress: Progress, stop: threading.Event
+    project: Project, commit: str, wish: Wish, progress: Progress, round_: _Round
 ) -> Measured:
     shelf = project.store.load(commit)
     stored = {} if wish.fresh else shelf.runs
@@ -114,9 +122,13 @@ def _measure_commit(
             time_limit_s=project.config.time_limit_s,
             stored=tuple(stored),
             only=wish.only,
-            stop=stop,
+            imports=round_.imports,
+            stop=round_.stop,
         ):
             match event.kind:
+                case "imports":
+                    # What one commit's benchmarks import late, the next one's do too.
+                    round_.imports = event.names
                 case "kept":
                     run = stored[event.names[0]]
                     runs[run.benchmark] = run

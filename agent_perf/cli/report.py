@@ -156,31 +156,46 @@ def _history_view(
 def _series(
     commits: Sequence[Commit], runs: Mapping[str, Mapping[str, Run]], steps: Sequence[Step]
 ) -> tuple[Series, ...]:
-    """Return the P95 of every benchmark along *commits*, those that changed first."""
+    """
+    Return one metric of every benchmark along *commits*, those that changed first.
+
+    That metric is the P95; where it did not step, the one that stepped most.
+    """
+    shown = _shown_metrics(steps)
     names = sorted({name for by_name in runs.values() for name in by_name})
-    touched = {comparison.benchmark for step in steps for comparison in step.comparisons}
-    ordered = sorted(names, key=lambda name: (name not in touched, name))
-    values = {
-        (commit, name): metric.value
+    metrics = {
+        (commit, name): {metric.name: metric for metric in summarize(run)}
         for commit, by_name in runs.items()
         for name, run in by_name.items()
-        for metric in summarize(run)
-        if metric.name == _HEADLINE
     }
-    targets = {
-        name: run.targets.get(_HEADLINE)
-        for by_name in runs.values()
-        for name, run in by_name.items()
-    }
-    return tuple(
-        Series(
-            name=f"{name} {_HEADLINE}",
-            unit="s",
-            target=targets.get(name),
-            points=tuple(
-                SeriesPoint(label=commit.id, value=values.get((commit.id, name)))
-                for commit in commits
-            ),
-        )
-        for name in ordered
-    )
+    series = []
+    for name in sorted(names, key=lambda name: (name not in shown, name)):
+        metric_name = shown.get(name, _HEADLINE)
+        found = [metrics.get((commit.id, name), {}).get(metric_name) for commit in commits]
+        present = [metric for metric in found if metric is not None]
+        targets = [by_name[name].targets for by_name in runs.values() if name in by_name]
+        if present:
+            series.append(
+                Series(
+                    name=f"{name} {metric_name}",
+                    unit=present[0].unit,
+                    target=targets[-1].get(metric_name),
+                    points=tuple(
+                        SeriesPoint(label=commit.id, value=metric.value if metric else None)
+                        for commit, metric in zip(commits, found, strict=True)
+                    ),
+                )
+            )
+    return tuple(series)
+
+
+def _shown_metrics(steps: Sequence[Step]) -> dict[str, str]:
+    """Return benchmark to the metric whose steps are to be seen."""
+    shown: dict[str, str] = {}
+    for step in steps:
+        for comparison in step.comparisons:
+            if comparison.metric == _HEADLINE:
+                shown[comparison.benchmark] = _HEADLINE
+            else:
+                shown.setdefault(comparison.benchmark, comparison.metric)
+    return shown

@@ -35,6 +35,7 @@ def measure_tree(
     time_limit_s: float,
     stored: Sequence[str] = (),
     only: Sequence[str] = (),
+    imports: Sequence[str] = (),
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """
@@ -49,6 +50,7 @@ def measure_tree(
         time_limit_s: Real seconds for one benchmark, and for importing them all.
         stored: As in Order.
         only: As in Order.
+        imports: As in Order.
         stop: When set, the process is ended and nothing more is yielded.
     """
     order = Order(
@@ -57,6 +59,7 @@ def measure_tree(
         package=package,
         stored=tuple(stored),
         only=tuple(only),
+        imports=tuple(imports),
         time_limit_s=time_limit_s,
     )
     with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:

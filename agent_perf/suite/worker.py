@@ -24,6 +24,7 @@ from agent_perf.records import Failure, Run
 from agent_perf.suite.catalog import load_catalog
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import run_in_fork
+from agent_perf.suite.rehearsal import import_early
 from agent_perf.suite.runner import run_scenario
 
 
@@ -38,6 +39,7 @@ class Order:
         package: The benchmark package, relative to *root*.
         stored: Benchmark and environment, as Run.key gives them, that need not run again.
         only: Patterns of benchmark names to run; empty: all.
+        imports: Modules to import before the first fork; empty: find out by a rehearsal.
         time_limit_s: Real seconds for one benchmark.
     """
 
@@ -46,6 +48,7 @@ class Order:
     package: str
     stored: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     time_limit_s: float
 
 
@@ -56,13 +59,14 @@ class Event:
 
     Attributes:
         kind: ``found`` (all benchmarks to run), ``kept`` (one is stored already),
-            ``started``, ``run`` or ``failed`` (one began, ended, gave no value).
-        names: Benchmarks, or for ``kept`` a Run.key.
+            ``imports`` (modules that benchmarks import late), ``started``, ``run`` or
+            ``failed`` (one began, ended, gave no value).
+        names: Benchmarks, or for ``kept`` a Run.key, or for ``imports`` modules.
         run: For ``run``.
         failure: For ``failed``.
     """
 
-    kind: Literal["found", "kept", "started", "run", "failed"]
+    kind: Literal["found", "kept", "imports", "started", "run", "failed"]
     names: tuple[str, ...] = ()
     run: Run | None = None
     failure: Failure | None = None
@@ -97,13 +101,18 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         if not order.only or any(fnmatchcase(name, pattern) for pattern in order.only)
     ]
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
+    todo = []
     for scenario, users, name in wanted:
         key = f"{name}-{current_environment((scenario.source,)).key}"
         if key in order.stored:
             tell(Event(kind="kept", names=(key,)))
         else:
-            tell(Event(kind="started", names=(name,)))
-            tell(_measure(order, scenario, users, name))
+            todo.append((scenario, users, name))
+    scenarios = tuple({scenario.name: scenario for scenario, _, _ in todo}.values())
+    tell(Event(kind="imports", names=import_early(scenarios, order.imports, order.time_limit_s)))
+    for scenario, users, name in todo:
+        tell(Event(kind="started", names=(name,)))
+        tell(_measure(order, scenario, users, name))
 
 
 def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
