@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
+from agent_perf.asv_plugin import services  # noqa: F401 (for its imports)
 from agent_perf.sim import Draws, SimLoop, simulate
 from agent_perf.suite import World
 

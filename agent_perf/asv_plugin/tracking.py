@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from agent_perf import codec, sim
+from agent_perf import codec
+from agent_perf.asv_plugin import services  # noqa: F401 (for its imports)
 from agent_perf.config import Config, load_config
 from agent_perf.errors import BrokenError, ConfigError
 from agent_perf.history import ResultStore, machine_name
 from agent_perf.measure import current_environment
 from agent_perf.records import Run
-from agent_perf.stats import Direction, direction, summarize, work_metric
+from agent_perf.stats import Direction, direction, summarize
 from agent_perf.suite import Broken, Scenario, run_in_fork, run_scenario
 
 Figures = Mapping[str, float]
@@ -107,7 +108,6 @@ class ScenarioBenchmark:
         bench = _bench()
         store = ResultStore(root=bench.root / bench.config.results, machine=machine_name())
         kept = store.load(bench.commit).runs if bench.commit else {}
-        _import_services()
         found: dict[int, Figures | str] = {}
         for users in self.scenario.users:
             run = kept.get(_key(self.scenario, users)) or _run(self.scenario, users, bench)
@@ -137,13 +137,13 @@ def _read(cache: Cache, users: int, metric: str) -> float:
         raise BrokenError(
             f"the run at {users} users has no {metric}; it has {', '.join(sorted(figures))}"
         )
-    # Finite, because Metric admits nothing else: an infinite value would hang `asv publish`.
+    # Finite, because metrics and counts are: an infinite value would hang `asv publish`.
     return figures[metric]
 
 
 def _figures(run: Run, counts: tuple[str, ...]) -> Figures:
-    metrics = itertools.chain(summarize(run), (work_metric(run, name) for name in counts))
-    return {metric.name: metric.value for metric in metrics}
+    figures = {metric.name: metric.value for metric in summarize(run)}
+    return figures | {f"work.{name}": run.counts.get(name, 0) for name in counts}
 
 
 def _run(scenario: Scenario, users: int, bench: _Bench) -> Run | Broken:
@@ -155,12 +155,6 @@ def _run(scenario: Scenario, users: int, bench: _Bench) -> Run | Broken:
     if isinstance(answer, Broken):
         return answer
     return codec.load_run(answer, f"{scenario.name}@{users}")
-
-
-def _import_services() -> None:
-    # Each fork would import what it needs of them anew: 0.4 to 0.9 s of CPU.
-    for name in ("SimRedis", "SimDatabase", "SimLlm", "SimPusher"):
-        getattr(sim, name)
 
 
 def _key(scenario: Scenario, users: int) -> str:

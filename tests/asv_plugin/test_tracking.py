@@ -52,7 +52,7 @@ async def broken(world: World) -> AsyncIterator[Request]:
 class Search(ScenarioBenchmark):
     scenario = search
     latencies = ("p50", "p95", "hit.p95")
-    counts = ("tool_calls", "llm_calls")
+    counts = ("tool_calls", "llm_cost_nanousd")
 
     def setup_cache(self) -> Cache:
         return self.measure()
@@ -92,7 +92,7 @@ def test_one_run_gives_all_figures(root: Path) -> None:
         assert 10.0 == Search().track_latency(cache, users, "p50")  # type: ignore[attr-defined]
         assert 10.0 == Search().track_latency(cache, users, "hit.p95")  # type: ignore[attr-defined]
         assert 100 == Search().track_work(cache, users, "tool_calls")  # type: ignore[attr-defined]
-        assert 0 == Search().track_work(cache, users, "llm_calls")  # type: ignore[attr-defined]
+        assert 0 == Search().track_work(cache, users, "llm_cost_nanousd")  # type: ignore[attr-defined]
 
 
 def test_cache_is_plain_data(root: Path) -> None:
