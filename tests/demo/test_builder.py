@@ -7,7 +7,7 @@ import pytest
 from agent_perf.demo import DemoHistory, build_demo
 from agent_perf.errors import RepositoryError, UsageError
 
-HEAD_ID = "a11c1c563f671f11898e7ba2ef837c479b6285cd"
+HEAD_ID = "2979075f293d6911833a0c944ecd1ddd90cee260"
 
 HOSTILE_CONFIG = """
 [init]

@@ -48,7 +48,7 @@ ZIPF = list(accumulate(1 / rank for rank in range(1, len(COMMON) + 1)))
 @scenario(
     "support.answer",
     users=(50, 200),
-    requests=300,
+    requests=200,
     tables=PACE,
     targets={"latency.p50": 0.010, "latency.p95": 2.0},
 )
@@ -72,7 +72,7 @@ async def answer(world: World) -> AsyncIterator[Request]:
 @scenario(
     "support.orders",
     users=(50,),
-    requests=150,
+    requests=100,
     tables=PACE,
     targets={"latency.p95": 3.0},
 )
