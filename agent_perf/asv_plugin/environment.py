@@ -74,12 +74,16 @@ class AgentPerfEnvironment(environment.Environment):  # type: ignore[misc]  # as
                     "the checkout on the path; remove the command or choose `virtualenv`"
                 )
         root = Path.cwd()
-        self._executable = executable
+        self._executable, self._uv = executable, find_uv()
         with _refused_plainly():
             self._config = load_config(root)
             options = read_options(getattr(conf, "agent_perf", {}))
             self._needs = gather_needs(
-                root, Path(conf.benchmark_dir).resolve(), options, requirements
+                root,
+                Path(conf.benchmark_dir).resolve(),
+                options,
+                requirements,
+                with_hashes=self._uv is not None,
             )
             self._harness = take_snapshot(
                 Path(conf.env_dir).resolve(), tuple(self._config.under_test)
@@ -151,13 +155,12 @@ class AgentPerfEnvironment(environment.Environment):  # type: ignore[misc]  # as
 
     def _setup(self) -> None:
         log.info(f"Creating environment for {self.name}")
-        uv = find_uv()
         environ = os.environ | self.build_env_vars
-        self._call(_venv_command(uv, self._executable, self._folder), environ)
+        self._call(_venv_command(self._uv, self._executable, self._folder), environ)
         (self._folder / _REQUIREMENTS).write_text(self._needs.requirements, "utf-8")
         (self._folder / _CONSTRAINTS).write_text(self._needs.constraints, "utf-8")
         log.info(f"Installing requirements for {self.name}")
-        self._call(_install_command(uv, self._folder), environ)
+        self._call(_install_command(self._uv, self._folder), environ)
 
     def _call(self, command: list[str], environ: dict[str, str]) -> None:
         util.check_call(command, env=environ, timeout=self._install_timeout)

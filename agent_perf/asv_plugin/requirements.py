@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -42,7 +42,12 @@ class Needs:
 
 
 def gather_needs(
-    root: Path, benchmarks: Path, options: Options, matrix: Mapping[str, str]
+    root: Path,
+    benchmarks: Path,
+    options: Options,
+    matrix: Mapping[str, str],
+    *,
+    with_hashes: bool = True,
 ) -> Needs:
     """
     Return what to install for the project at *root*.
@@ -55,6 +60,8 @@ def gather_needs(
         benchmarks: Folder of the benchmarks.
         options: Extras and files.
         matrix: Package to exact version; empty for any.
+        with_hashes: Whether the installer checks hashes that stand in constraints: uv does,
+            pip refuses them beside requirements that have none.
 
     Raises:
         ConfigError: If a file, an extra or a version cannot be used.
@@ -75,7 +82,7 @@ def gather_needs(
     texts = [_read(root / name, "constraints") for name in options.constraints]
     return Needs(
         requirements="".join(f"{line}\n" for line in sorted(chosen)),
-        constraints="".join(without(text, pins) for text in texts),
+        constraints="".join(_fitting(text, pins, with_hashes=with_hashes) for text in texts),
     )
 
 
@@ -106,19 +113,6 @@ def name_of(requirement: str) -> str:
     """Return the normalized name that a requirement line begins with; empty if there is none."""
     match = _NAME.match(requirement)
     return re.sub(r"[-_.]+", "-", match.group(1)).lower() if match else ""
-
-
-def without(constraints: str, names: Iterable[str]) -> str:
-    """
-    Return the text of a constraint file without the packages *names*.
-
-    Args:
-        constraints: As written by pip or uv; a line may go on after a backslash.
-        names: Normalized.
-    """
-    dropped = set(names)
-    entries = re.split(r"(?<!\\)\n", constraints)
-    return "".join(f"{entry}\n" for entry in entries if entry and name_of(entry) not in dropped)
 
 
 def _project_lines(pyproject: Path, options: Options) -> Iterator[str]:
@@ -158,6 +152,17 @@ def _pinned(requirement: str, pins: Mapping[str, str]) -> str:
     match = _NAME.match(requirement)
     assert match is not None
     return f"{name}{match.group(2) or ''}=={pins[name]}"
+
+
+def _fitting(constraints: str, pins: Mapping[str, str], *, with_hashes: bool) -> str:
+    """Return the text of a constraint file without the entries that *pins* contradict."""
+    kept = []
+    # As pip and uv write them: an entry's hashes follow after a backslash.
+    for entry in re.split(r"(?<!\\)\n", constraints):
+        pin = pins.get(name_of(entry))
+        if entry and (pin is None or re.match(rf"[^=]+=={re.escape(pin)}(\s|$)", entry)):
+            kept.append(entry if with_hashes else entry.partition("\\\n")[0].rstrip())
+    return "".join(f"{entry}\n" for entry in kept)
 
 
 def _plain_lines(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent_perf.asv_plugin.options import Options
-from agent_perf.asv_plugin.requirements import gather_needs, name_of, own_requirements, without
+from agent_perf.asv_plugin.requirements import gather_needs, name_of, own_requirements
 from agent_perf.errors import ConfigError
 
 PYPROJECT = """
@@ -133,20 +133,36 @@ def test_constraints_without_the_matrix(root: Path) -> None:
     """
     The pin of a package that the matrix varies goes, with its hashes, and no other.
     """
+    found = constraints(root, {"redis": "5.0.8"})
+
+    assert "redis==8.1.0" not in found
+    assert "sha256:aa" not in found
+    assert "redis_tools==1.0" in found
+    assert "sha256:cc" in found
+
+
+def constraints(root: Path, matrix: dict[str, str], **named: bool) -> str:
     options = Options(constraints=("constraints.txt",))
-    needs = gather_needs(root, root / "benchmarks", options, {"redis": "5.0.8"})
-
-    assert "redis==8.1.0" not in needs.constraints
-    assert "sha256:aa" not in needs.constraints
-    assert "redis_tools==1.0" in needs.constraints
-    assert "sha256:cc" in needs.constraints
+    return gather_needs(root, root / "benchmarks", options, matrix, **named).constraints
 
 
-def test_constraints_as_they_are() -> None:
+def test_constraints_that_agree_stay(root: Path) -> None:
     """
-    With nothing to leave out, the text stays as it is.
+    Without a matrix, and where it names the pinned version, the file stays as it is.
     """
-    assert CONSTRAINTS == without(CONSTRAINTS, [])
+    assert CONSTRAINTS == constraints(root, {})
+    assert CONSTRAINTS == constraints(root, {"redis": "8.1.0"})
+    assert "redis==8.1.0" not in constraints(root, {"redis": "8.1"})
+
+
+def test_hashes_go_where_they_cannot_be_checked(root: Path) -> None:
+    """
+    For pip, which refuses hashes beside requirements without one, only versions are left.
+    """
+    assert (
+        "# Pinned.\nredis==8.1.0\nfastapi==0.110.0 ; python_full_version < '3.12'\n"
+        "redis_tools==1.0\n"
+    ) == constraints(root, {}, with_hashes=False)
 
 
 def test_pympler_only_for_memory_benchmarks(root: Path) -> None:
