@@ -41,7 +41,7 @@ def compatible(loop: SimLoop) -> Iterator[None]:
                 # The name `set` in these modules is the builtin, looked up at each use.
                 stack.callback(delattr, module, "set")
                 module.set = OrderedSet  # type: ignore[attr-defined]  # That is the point.
-        stack.enter_context(_fresh_task_registry())
+        _compact_task_registry()
         if _ANYIO in sys.modules:
             _run_anyio_threads_on(loop, stack)
         # Else uuid1() asks libuuid for the time, and processes for a hardware address.
@@ -62,10 +62,9 @@ def _import_early() -> None:
     platform.platform()
 
 
-@contextmanager
-def _fresh_task_registry() -> Iterator[None]:
+def _compact_task_registry() -> None:
     """
-    Let `asyncio.all_tasks` forget how large it was.
+    Let `asyncio.all_tasks` forget how many tasks there were.
 
     asyncio keeps all tasks of the process in one weak set. A set never shrinks, and its
     order depends on its size, so on all that ran before.
@@ -73,15 +72,8 @@ def _fresh_task_registry() -> Iterator[None]:
     tasks: Any = asyncio.tasks
     # Python 3.12 gave it another name.
     registry = tasks._all_tasks if sys.version_info < (3, 12) else tasks._scheduled_tasks
-    before = registry.data
     # Other threads' loops may have tasks too.
-    registry.data = set(before)
-    try:
-        yield
-    finally:
-        before.clear()
-        before.update(registry.data)
-        registry.data = before
+    registry.data = set(registry.data)
 
 
 def _run_anyio_threads_on(loop: SimLoop, stack: ExitStack) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import logging
+import os
 import threading
 import time
 import uuid
@@ -10,7 +11,7 @@ import uuid
 import pytest
 
 from agent_perf.errors import SimDeadlock
-from agent_perf.sim import EPOCH_S, SimLoop, simulate
+from agent_perf.sim import EPOCH_S, SimLoop, clocks, simulate
 from tests.sim import captured
 
 
@@ -88,6 +89,25 @@ def test_log_records_carry_virtual_time() -> None:
     assert EPOCH_S + 5.0 == simulate(main)
 
 
+def test_the_machines_time_zone_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Local time is UTC in a simulation, and the machine's own before and after it.
+    """
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+
+    async def main(loop: SimLoop) -> tuple[int, str]:
+        return time.localtime().tm_hour, os.environ["TZ"]
+
+    inside = simulate(main)
+    after = (time.tzname[0], os.environ["TZ"])
+    monkeypatch.undo()
+    time.tzset()
+
+    assert (0, "UTC") == inside
+    assert ("JST", "JST-9") == after
+
+
 def test_uuid1_is_reproducible() -> None:
     """
     Time, sequence and node of a uuid1 come from the clock, `random` and a constant.
@@ -159,6 +179,8 @@ def test_the_clocks_are_the_real_ones_afterwards(end: type[BaseException] | None
 
     now = (time.time, time.time_ns, time.monotonic, time.perf_counter, time.sleep)
     assert all(one is other for one, other in zip(functions, now, strict=True))
+    for exchange in map(clocks._exchange, clocks._CLOCKS):
+        assert exchange._original == exchange._definition.ml_meth
     for function, earlier in zip(functions[:4], begin, strict=True):
         # Real seconds or ns later, not the million virtual seconds.
         assert 0 <= function() - earlier < (1e5 if earlier < 1e12 else 1e14)

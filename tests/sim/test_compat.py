@@ -1,9 +1,11 @@
 """Libraries that would leak addresses into the order of things."""
 
 import asyncio
+import os
 import platform
 import socket
 import subprocess
+import sys
 import uuid
 
 import anyio
@@ -225,9 +227,6 @@ def test_two_processes_take_the_same_steps() -> None:
     """
     With other hash seeds and other junk in memory, all steps and instants are the same.
     """
-    import os
-    import sys
-
     digests = {
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", _SCRIPT, str(seed * 1_001)],
@@ -242,23 +241,43 @@ def test_two_processes_take_the_same_steps() -> None:
     assert 1 == len(digests)
 
 
+_MEMORY_SCRIPT = """
+import asyncio
+from agent_perf.sim import simulate
+async def crowd(loop):
+    await asyncio.gather(*[asyncio.sleep(1) for _ in range(20_000)])
+async def main(loop):
+    # Numbers far apart collide in a small table: then the order of insertion shows.
+    tasks = []
+    for _ in range(200):
+        await asyncio.gather(*[asyncio.sleep(0) for _ in range(63)])
+        tasks.append(asyncio.create_task(asyncio.sleep(1)))
+    return [task.get_name() for task in asyncio.all_tasks()]
+first = simulate(main)
+simulate(crowd)
+assert first == simulate(main)
+"""
+
+
 def test_all_tasks_come_in_an_order_without_memory() -> None:
     """
     `asyncio.all_tasks` does not depend on how many tasks the process ever had.
     """
+    # In a process of its own: this one's registry of tasks has grown already.
+    subprocess.run([sys.executable, "-c", _MEMORY_SCRIPT], check=True)
 
-    async def crowd(loop: SimLoop) -> None:
-        await asyncio.gather(*[asyncio.sleep(1) for _ in range(20_000)])
 
-    async def main(loop: SimLoop) -> list[str]:
-        # Numbers far apart collide in a small table: then the order of insertion shows.
-        tasks = []
-        for _ in range(200):
-            await asyncio.gather(*[asyncio.sleep(0) for _ in range(63)])
-            tasks.append(asyncio.create_task(asyncio.sleep(1)))
-        return [task.get_name() for task in asyncio.all_tasks()]
+def test_tasks_of_other_loops_stay_known() -> None:
+    """
+    A task of a real loop is among that loop's tasks during and after a simulation.
+    """
+    other = asyncio.new_event_loop()
+    task = other.create_task(asyncio.sleep(0))
 
-    first = simulate(main)
-    simulate(crowd)
+    async def main(loop: SimLoop) -> bool:
+        return task in asyncio.all_tasks(other)
 
-    assert first == simulate(main)
+    assert simulate(main)
+    assert {task} == asyncio.all_tasks(other)
+    other.run_until_complete(task)
+    other.close()

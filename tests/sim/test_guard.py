@@ -2,6 +2,7 @@
 
 import _thread
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -182,6 +183,20 @@ def test_swallowing_the_error_does_not_help() -> None:
         return "slept"
 
     with pytest.raises(RealWorldAccess, match=r"time\.sleep\(1\)"):
+        simulate(main)
+
+
+def test_the_first_refusal_is_told() -> None:
+    """
+    Of several that were swallowed, the first is raised: the others may follow from it.
+    """
+
+    async def main(loop: SimLoop) -> None:
+        for attempt in (lambda: os.system("true"), lambda: socket.gethostbyname("localhost")):
+            with contextlib.suppress(RealWorldAccess):
+                attempt()
+
+    with pytest.raises(RealWorldAccess, match=r"os\.system"):
         simulate(main)
 
 

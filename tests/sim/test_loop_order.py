@@ -61,6 +61,28 @@ def test_timers_that_a_charge_made_due_wait_for_what_was_ready() -> None:
     assert ["ready", "afterwards", "sooner", "later"] == simulate(main)
 
 
+def test_a_busy_loop_does_not_starve_timers() -> None:
+    """
+    Callbacks that are charged 1 ms and schedule the next leave room for a timer at 5 ms.
+    """
+
+    async def main(loop: SimLoop) -> list[int]:
+        fired: list[int] = []
+        loop.call_later(0.005, lambda: fired.append(loop.now_ns))
+
+        def work(left: int) -> None:
+            loop.charge(MS)
+            if left:
+                loop.call_soon(work, left - 1)
+
+        work(100)
+        await asyncio.sleep(1)
+        return fired
+
+    # Due when the fifth has been charged; the sixth was ready then.
+    assert [6 * MS] == simulate(main)
+
+
 def test_stop_lets_what_is_ready_run() -> None:
     """
     After stop() the callbacks that were ready run, and those that they schedule wait.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import anyio.to_thread
 import pytest
 
 from agent_perf.errors import RealWorldAccess, UsageError
-from agent_perf.sim import SimLoop, simulate
+from agent_perf.sim import SimLoop, request_scope, running_request, simulate
 
 MS = 1_000_000
 
@@ -209,6 +210,34 @@ def test_a_worker_sees_its_callers_context() -> None:
         return await asyncio.to_thread(work), tenant.get()
 
     assert ("caller, worker", "caller") == simulate(main, executor="inline")
+
+
+def test_work_in_an_executor_belongs_to_its_request() -> None:
+    """
+    What a function does on a worker is done for the request that handed it over.
+    """
+
+    async def main(loop: SimLoop) -> int:
+        with request_scope(7):
+            state = await loop.run_in_executor(None, running_request)
+        return state.request_id
+
+    assert 7 == simulate(main, executor="inline")
+
+
+def test_clients_may_look_up_their_platform() -> None:
+    """
+    openai's look-up of the platform, in a thread, is answered at once without threads.
+    """
+
+    async def main(loop: SimLoop) -> tuple[object, int]:
+        from openai._base_client import get_platform
+
+        return await asyncio.to_thread(get_platform), loop.now_ns
+
+    platform, took_ns = simulate(main)
+    assert "Linux" == platform or not sys.platform.startswith("linux")
+    assert 0 == took_ns
 
 
 def test_a_negative_sleep_is_an_error_in_a_worker_too() -> None:
