@@ -18,7 +18,7 @@ from agent_perf.suite import Ask, Request
 
 KEYS = 2_000
 CALLS = 1_000
-STORE_CALLS = 200
+STORE_CALLS = 100
 DAY_S = 86_400.0
 
 Profile = dict[str, str]

@@ -14,7 +14,7 @@ from agent_perf.components.pool import Database
 from agent_perf.suite import Ask, Request
 
 USERS = 500
-READS = 400
+READS = 100
 
 _SCHEMA = f"""
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, team INTEGER NOT NULL);

@@ -15,15 +15,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent_perf.asv_plugin.driving import drive, in_world
     from agent_perf.asv_plugin.refusal import register
-    from agent_perf.asv_plugin.timer import per_call
+    from agent_perf.asv_plugin.timer import fastest, per_call
     from agent_perf.asv_plugin.tracking import Cache, ScenarioBenchmark
 
-__all__ = ["Cache", "ScenarioBenchmark", "drive", "in_world", "per_call", "register", "setup"]
+__all__ = [
+    "Cache",
+    "ScenarioBenchmark",
+    "drive",
+    "fastest",
+    "in_world",
+    "per_call",
+    "register",
+    "setup",
+]
 
 _HOME = {
     "Cache": "tracking",
     "ScenarioBenchmark": "tracking",
     "drive": "driving",
+    "fastest": "timer",
     "in_world": "driving",
     "per_call": "timer",
     "register": "refusal",

@@ -68,7 +68,7 @@ def test_history_of_redis(clone: Asv) -> None:
     configuration["matrix"]["req"]["redis"] = ["8.1.0", "5.0.8"]
     clone.write("two.json", json.dumps(configuration))
     rounds = ("--interleave-rounds", "-a", "rounds=4")
-    bench = ("--bench", "PurePython.time_get")
+    bench = ("--bench", "PurePython.track_get")
     done = clone("run", "--config", "two.json", "--machine", "tester", *bench, *rounds, "HEAD^!")
     published = clone("publish", "--config", "two.json")
 

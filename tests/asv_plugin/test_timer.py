@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_perf.asv_plugin import per_call
+from agent_perf.asv_plugin import fastest, per_call
 from agent_perf.errors import ConfigError
 
 
@@ -35,3 +35,19 @@ def test_at_least_one_call() -> None:
     """
     with pytest.raises(ConfigError, match=r"per_call\(0\)"):
         per_call(0)
+
+
+def test_fastest_of_ten_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of every ten turns the one that was disturbed least is the sample, per call.
+    """
+    now_s, turns = 0.0, 0
+
+    def run() -> None:
+        nonlocal now_s, turns
+        turns += 1
+        now_s += 0.5 if turns % 10 == 7 else 4.0
+
+    monkeypatch.setattr(time, "process_time", lambda: now_s)
+
+    assert {"samples": [0.005] * 10, "number": 100} == fastest(run, calls=100)
