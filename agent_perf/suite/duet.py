@@ -30,8 +30,15 @@ from agent_perf.suite.duet_worker import Answer, Demand
 from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
 
-_BLOCKS: Final = 20
-_CALLS_PER_BLOCK: Final = 10
+_BLOCK_S: Final = 0.004
+"""CPU time of a block: short, for what the machine does in it must hit both sides alike."""
+
+_ROUND_S: Final = 0.08
+"""CPU time of a benchmark's blocks in a round, of either side."""
+
+_CALLS_MAX: Final = 10
+_BLOCKS_MIN: Final = 5
+_BLOCKS_MAX: Final = 20
 
 SideName = Literal["base", "head"]
 
@@ -68,9 +75,18 @@ class Duets:
     failures: tuple[Failure, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Size:
+    """How a benchmark is measured in every round: repetitions, calls and blocks."""
+
+    number: int
+    calls: int
+    blocks: int
+
+
 @dataclass(slots=True)
 class _State:
-    numbers: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, _Size] = field(default_factory=dict)
     runs: dict[str, DuetRun] = field(default_factory=dict)
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
 
@@ -96,11 +112,10 @@ def run_duets(
     state = _State()
     dice = random.Random(plan.seed)
     end_s = time.monotonic() + plan.time_budget_s
-    todo: list[str] | None = None
+    todo: list[str] = []
     for round_number in range(1, 1000):
         with _sides(plan) as sides:
-            names = _shared(plan, sides, state)
-            todo = names if todo is None else [name for name in todo if name in names]
+            todo = _shared(plan, sides, state, todo)
             on_round(round_number, todo)
             for name in list(todo):
                 if not _round(name, sides, state, plan, dice):
@@ -111,11 +126,16 @@ def run_duets(
     return Duets(runs=tuple(state.runs.values()), failures=tuple(state.failures.values()))
 
 
-def _shared(plan: DuetPlan, sides: dict[SideName, _Side], state: _State) -> list[str]:
+def _shared(
+    plan: DuetPlan, sides: dict[SideName, _Side], state: _State, wanted: Sequence[str]
+) -> list[str]:
     found = []
+    for side in sides.values():
+        # Both import at the same time, which takes longer than all that follows.
+        side.start(wanted)
     for side_name, side in sides.items():
         try:
-            found.append(side.find())
+            found.append(side.found())
         except _SideBroken as error:
             _fail(state, plan.package, side_name, side.tree, str(error))
             return []
@@ -142,10 +162,13 @@ def _round(
     side_name: SideName = "base"
     try:
         for side_name in order:
-            ready = Demand(kind="ready", name=name, number=state.numbers.get(name, 0))
-            state.numbers[name] = sides[side_name].ask(ready).number
-        block = Demand(kind="block", name=name, calls=_CALLS_PER_BLOCK, number=state.numbers[name])
-        for _ in range(_BLOCKS):
+            known = state.sizes.get(name)
+            ready = Demand(kind="ready", name=name, number=known.number if known else 0)
+            answer = sides[side_name].ask(ready)
+            state.sizes.setdefault(name, _size(answer.number, answer.call_s[0]))
+        size = state.sizes[name]
+        block = Demand(kind="block", name=name, calls=size.calls, number=size.number)
+        for _ in range(size.blocks):
             dice.shuffle(order)
             for side_name in order:
                 blocks[side_name].append(sides[side_name].ask(block).call_s)
@@ -161,11 +184,18 @@ def _round(
         unit="s",
         base=(),
         head=(),
-        calls_per_round=_BLOCKS * _CALLS_PER_BLOCK,
+        calls_per_round=size.blocks * size.calls,
     )
     base_s, head_s = round_medians(blocks["base"], blocks["head"])
     state.runs[name] = replace(before, base=(*before.base, base_s), head=(*before.head, head_s))
     return True
+
+
+def _size(number: int, call_s: float) -> _Size:
+    """Return how to measure what takes *call_s* in *number* repetitions."""
+    calls = max(1, min(_CALLS_MAX, int(_BLOCK_S / call_s)))
+    blocks = max(_BLOCKS_MIN, min(_BLOCKS_MAX, int(_ROUND_S / (calls * call_s))))
+    return _Size(number=number, calls=calls, blocks=blocks)
 
 
 def _fail(state: _State, name: str, side: SideName, tree: Tree, message: str) -> None:
@@ -181,19 +211,27 @@ class _Side:
         self.tree = tree
         self._plan = plan
         self._process: subprocess.Popen[bytes] | None = None
+        self._wanted: tuple[str, ...] = ()
 
-    def find(self) -> tuple[str, ...]:
-        """Start a fresh process and return the benchmarks it found."""
+    def start(self, wanted: Sequence[str]) -> None:
+        """Start a fresh process that finds *wanted*, or all if empty; ``found`` waits for it."""
         self.stop()
+        self._wanted = tuple(wanted)
         self._process = _start(self.tree)
         root = str(self.tree.root)
-        return self._exchange(Demand(kind="find", root=root, package=self._plan.package)).names
+        self._send(Demand(kind="find", root=root, package=self._plan.package, names=self._wanted))
+
+    def found(self) -> tuple[str, ...]:
+        """Return the benchmarks that the process found."""
+        return self._receive().names
 
     def ask(self, demand: Demand) -> Answer:
         """Return the answer to *demand*; a process that died before gets a successor."""
         if self._process is None:
-            self.find()
-        return self._exchange(demand)
+            self.start(self._wanted)
+            self.found()
+        self._send(demand)
+        return self._receive()
 
     def stop(self) -> None:
         """End the process and what it started."""
@@ -203,17 +241,19 @@ class _Side:
         with process, contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    def _exchange(self, demand: Demand) -> Answer:
+    def _send(self, demand: Demand) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        # A process that is gone is found out when its answer is waited for.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(msgspec.json.encode(demand) + b"\n")
+            self._process.stdin.flush()
+
+    def _receive(self) -> Answer:
         process, limit_s = self._process, self._plan.time_limit_s
         assert process is not None
-        assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            process.stdin.write(msgspec.json.encode(demand) + b"\n")
-            process.stdin.flush()
-            line = Lines(process.stdout.fileno()).next(limit_s)
-        except BrokenPipeError:
-            line = b""
+        line = Lines(process.stdout.fileno()).next(limit_s)
         if not line:
             # Dead, or it would give this answer to the next demand: of no more use.
             self.stop()

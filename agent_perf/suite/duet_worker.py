@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,8 @@ import msgspec
 
 from agent_perf.errors import BrokenError, SampleError
 
-_CALL_NS: Final = 500_000
-"""CPU time that one call is to take at least: a thousand times the clock's own cost."""
+_CALL_NS: Final = 200_000
+"""CPU time that one call is to take at least: some hundred times the clock's own cost."""
 
 _NUMBER_MAX: Final = 1 << 22
 
@@ -38,6 +39,7 @@ class Demand:
         number: Repetitions within a call.
         root: At ``find``: folder that holds the benchmark package.
         package: At ``find``: the benchmark package.
+        names: At ``find``: benchmarks wanted; empty: all. Only their files are imported.
     """
 
     kind: Literal["find", "ready", "block", "done"]
@@ -46,6 +48,7 @@ class Demand:
     number: int = 0
     root: str = ""
     package: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Answer:
     Attributes:
         names: Benchmarks found.
         number: Repetitions within a call.
-        call_s: CPU seconds per repetition, one for each call.
+        call_s: CPU seconds per repetition, one for each call; at ``ready`` of one call.
         error: Why there is no answer; empty if there is one.
     """
 
@@ -76,10 +79,11 @@ class Side:
         """Do what *demand* says."""
         match demand.kind:
             case "find":
-                self._found = _find(Path(demand.root), demand.package)
+                self._found = _find(Path(demand.root), demand.package, demand.names)
                 return Answer(names=tuple(sorted(self._found)))
             case "ready":
-                return Answer(number=_ready(self._found[demand.name], demand.number))
+                number, call_s = _ready(self._found[demand.name], demand.number)
+                return Answer(number=number, call_s=(call_s,))
             case "block":
                 benchmark = self._found[demand.name]
                 return Answer(call_s=_block(benchmark, demand.calls, demand.number))
@@ -102,31 +106,43 @@ def main() -> None:
         channel.flush()
 
 
-def _find(root: Path, package: str) -> dict[str, Any]:
-    from asv_runner.discovery import disc_benchmarks
+def _find(root: Path, package: str, names: tuple[str, ...]) -> dict[str, Any]:
+    from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
     sys.path.insert(0, str(root))
     # asv's own discovery, so that what it runs and what we run is the same.
+    if names:
+        return {name: get_benchmark_from_name(str(root / package), name) for name in names}
     found = disc_benchmarks(package, ignore_import_errors=True)
-    return {item.name: item for item in found if item.type == "time" and not item.params}
+    return {item.name: item for item in found if _takes_part(item)}
 
 
-def _ready(benchmark: Any, number: int) -> int:
-    """Set *benchmark* up, warm it, and return the repetitions that fill a call."""
+def _takes_part(benchmark: Any) -> bool:
+    """Return False for what is no timing, has parameters, or says ``duet = False``."""
+    owner = getattr(benchmark.func, "__self__", benchmark.func)
+    return benchmark.type == "time" and not benchmark.params and getattr(owner, "duet", True)
+
+
+def _ready(benchmark: Any, number: int) -> tuple[int, float]:
+    """Set *benchmark* up and warm it; return the repetitions that fill a call, and its s."""
     if benchmark.setup_cache_key is not None:
         benchmark.set_cache(benchmark.do_setup_cache())
     if benchmark.do_setup():
         raise BrokenError("its setup skipped it (NotImplementedError)")
     function = _function(benchmark)
+    # The first call of all pays for imports and caches: it counts for nothing.
+    _cpu_ns(function, 1)
     chosen = number or 1
-    while _cpu_ns(function, chosen) < _CALL_NS and chosen < _NUMBER_MAX and not number:
+    while (spent_ns := _cpu_ns(function, chosen)) < _CALL_NS and chosen < _NUMBER_MAX:
+        if number:
+            break
         chosen *= 2
-    return chosen
+    return chosen, spent_ns / 1e9
 
 
 def _block(benchmark: Any, calls: int, number: int) -> tuple[float, ...]:
-    function = _function(benchmark)
-    call_s = tuple(_cpu_ns(function, number) / number / 1e9 for _ in range(calls))
+    function, timer = _function(benchmark), _timer(benchmark)
+    call_s = tuple(_timed(function, number, timer) for _ in range(calls))
     if not all(value > 0 for value in call_s):
         raise SampleError(f"a call of {number} repetitions took no CPU time; let it do some work")
     return call_s
@@ -135,6 +151,21 @@ def _block(benchmark: Any, calls: int, number: int) -> tuple[float, ...]:
 def _function(benchmark: Any) -> Callable[[], object]:
     arguments = benchmark._build_params()
     return lambda: benchmark.func(*arguments)
+
+
+def _timer(benchmark: Any) -> Callable[[], float]:
+    """Return the benchmark's own timer; CPU time where it leaves asv's wall clock in place."""
+    own: Callable[[], float] = benchmark.timer
+    return time.process_time if own is timeit.default_timer else own
+
+
+def _timed(function: Callable[[], object], number: int, timer: Callable[[], float]) -> float:
+    """Return seconds per repetition, on *timer*."""
+    repetitions = range(number)
+    start_s = timer()
+    for _ in repetitions:
+        function()
+    return (timer() - start_s) / number
 
 
 def _cpu_ns(function: Callable[[], object], number: int) -> int:
