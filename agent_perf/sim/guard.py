@@ -183,6 +183,8 @@ def _capturers() -> list[_Place]:
         if module_name == __name__ or not isinstance(module, ModuleType):
             continue
         for name, value in list(vars(module).items()):
-            if isinstance(value, BuiltinFunctionType) and value in _REPLACED:
+            # Not isinstance: it asks lazy proxies for their class, and openai's then import
+            # some 1,500 modules.
+            if type(value) is BuiltinFunctionType and value in _REPLACED:
                 _found.append((module, name, value, _REPLACED[value]))
     return _found
