@@ -96,7 +96,7 @@ class SimLoop(ThreadlessLoop):
 
     @property
     def steps(self) -> int:
-        """Number of callbacks run before the present instant."""
+        """Number of steps taken before the present instant: callbacks, run or cancelled."""
         return self._step_count
 
     def time(self) -> float:
@@ -117,7 +117,7 @@ class SimLoop(ThreadlessLoop):
             self._ready.append(self._wake_mark)
 
     def hash_next(self) -> int:
-        """Return the next number for the hash of a task or future of this loop."""
+        """Return the next number for the hash of a task of this loop."""
         self._hash_sequence += 1
         return self._hash_sequence
 
@@ -190,8 +190,9 @@ class SimLoop(ThreadlessLoop):
 
     def stop(self) -> None:
         """Stop once all that is ready now has run."""
-        super().stop()
-        self._ready.append(self._stop_mark)
+        if not self._stopping:
+            super().stop()
+            self._ready.append(self._stop_mark)
 
     def _run_once(self) -> None:  # noqa: C901  # The hot path: a call each would cost a tenth.
         """Run callbacks, instant by instant, until the loop is stopped."""
@@ -207,11 +208,12 @@ class SimLoop(ThreadlessLoop):
                 handle = popleft()
                 callback = handle._callback
                 if callback is None:
-                    if handle is self._stop_mark:
-                        self._step_count += step
-                        return
                     if handle is self._wake_mark:
                         self._wake()
+                    # An interrupt can end a run before its mark: then it is an old one.
+                    elif handle is self._stop_mark and self._stopping:
+                        self._step_count += step
+                        return
                     continue
                 if trace is not None:
                     trace(self._now_ns, handle)
@@ -225,6 +227,7 @@ class SimLoop(ThreadlessLoop):
                 self._step_count += self._steps_per_instant_max
                 if self._now_ns == begin_ns:
                     raise livelock(self, self._steps_per_instant_max)
+                self._keep_house()
 
     def _advance(self) -> None:
         """Move to the next timer that is not cancelled, and make ready what is due then."""

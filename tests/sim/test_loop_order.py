@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +100,39 @@ def test_stop_lets_what_is_ready_run() -> None:
 
     assert ["ready"] == first
     assert ["ready", "next"] == seen
+
+
+def test_stopping_twice_stops_once() -> None:
+    """
+    Two calls of stop() end one run; the next run goes on to its own end.
+    """
+    loop = SimLoop()
+    loop.call_soon(loop.stop)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.run_until_complete(asyncio.sleep(1))
+    loop.close()
+
+    assert 1_000 * MS == loop.now_ns
+
+
+def test_an_interrupt_takes_its_stop_with_it() -> None:
+    """
+    A stop() whose run was ended by an interrupt does not end the next run.
+    """
+    loop = SimLoop()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    loop.call_soon(loop.stop)
+    loop.call_soon(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    loop.run_until_complete(asyncio.sleep(1))
+    loop.close()
+
+    assert 1_000 * MS == loop.now_ns
 
 
 def test_a_trace_sees_each_step_with_its_instant() -> None:
