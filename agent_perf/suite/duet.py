@@ -8,26 +8,19 @@ for calls within a process are not independent.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Final, Literal
-
-import msgspec
 
 from agent_perf.records import DuetRun, Failure
 from agent_perf.suite.blocks import Block, round_medians
-from agent_perf.suite.duet_worker import Answer, Demand
-from agent_perf.suite.lines import Lines
+from agent_perf.suite.duet_worker import Demand
+from agent_perf.suite.side import Side, SideBroken
 from agent_perf.suite.tree import Tree
 
 _BLOCK_S: Final = 0.004
@@ -91,10 +84,6 @@ class _State:
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
 
 
-class _SideBroken(Exception):
-    """A side has no answer for one benchmark."""
-
-
 def run_duets(
     plan: DuetPlan,
     *,
@@ -116,6 +105,9 @@ def run_duets(
     for round_number in range(1, 1000):
         with _sides(plan) as sides:
             todo = _shared(plan, sides, state, todo)
+            core = dice.choice(_cores())
+            for side in sides.values():
+                side.pin(core)
             on_round(round_number, todo)
             for name in list(todo):
                 if not _round(name, sides, state, plan, dice):
@@ -127,7 +119,7 @@ def run_duets(
 
 
 def _shared(
-    plan: DuetPlan, sides: dict[SideName, _Side], state: _State, wanted: Sequence[str]
+    plan: DuetPlan, sides: dict[SideName, Side], state: _State, wanted: Sequence[str]
 ) -> list[str]:
     found = []
     for side in sides.values():
@@ -136,7 +128,7 @@ def _shared(
     for side_name, side in sides.items():
         try:
             found.append(side.found())
-        except _SideBroken as error:
+        except SideBroken as error:
             _fail(state, plan.package, side_name, side.tree, str(error))
             return []
     base, head = found
@@ -151,7 +143,7 @@ def _shared(
 
 def _round(
     name: str,
-    sides: dict[SideName, _Side],
+    sides: dict[SideName, Side],
     state: _State,
     plan: DuetPlan,
     dice: random.Random,
@@ -174,7 +166,7 @@ def _round(
                 blocks[side_name].append(sides[side_name].ask(block).call_s)
         for side_name in order:
             sides[side_name].ask(Demand(kind="done", name=name))
-    except _SideBroken as error:
+    except SideBroken as error:
         _fail(state, name, side_name, sides[side_name].tree, str(error))
         state.runs.pop(name, None)
         return False
@@ -204,73 +196,11 @@ def _fail(state: _State, name: str, side: SideName, tree: Tree, message: str) ->
     )
 
 
-class _Side:
-    """A duet worker on one tree, started when it is first asked."""
-
-    def __init__(self, tree: Tree, plan: DuetPlan) -> None:
-        self.tree = tree
-        self._plan = plan
-        self._process: subprocess.Popen[bytes] | None = None
-        self._wanted: tuple[str, ...] = ()
-
-    def start(self, wanted: Sequence[str]) -> None:
-        """Start a fresh process that finds *wanted*, or all if empty; ``found`` waits for it."""
-        self.stop()
-        self._wanted = tuple(wanted)
-        self._process = _start(self.tree)
-        root = str(self.tree.root)
-        self._send(Demand(kind="find", root=root, package=self._plan.package, names=self._wanted))
-
-    def found(self) -> tuple[str, ...]:
-        """Return the benchmarks that the process found."""
-        return self._receive().names
-
-    def ask(self, demand: Demand) -> Answer:
-        """Return the answer to *demand*; a process that died before gets a successor."""
-        if self._process is None:
-            self.start(self._wanted)
-            self.found()
-        self._send(demand)
-        return self._receive()
-
-    def stop(self) -> None:
-        """End the process and what it started."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with process, contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-    def _send(self, demand: Demand) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        # A process that is gone is found out when its answer is waited for.
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(msgspec.json.encode(demand) + b"\n")
-            self._process.stdin.flush()
-
-    def _receive(self) -> Answer:
-        process, limit_s = self._process, self._plan.time_limit_s
-        assert process is not None
-        assert process.stdout is not None
-        line = Lines(process.stdout.fileno()).next(limit_s)
-        if not line:
-            # Dead, or it would give this answer to the next demand: of no more use.
-            self.stop()
-            raise _SideBroken(
-                f"no answer within {limit_s:g} s" if line is None else "the process crashed"
-            )
-        answer = msgspec.json.decode(line, type=Answer)
-        if answer.error:
-            raise _SideBroken(answer.error)
-        return answer
-
-
 @contextmanager
-def _sides(plan: DuetPlan) -> Iterator[dict[SideName, _Side]]:
-    sides: dict[SideName, _Side] = {
-        "base": _Side(plan.base, plan),
-        "head": _Side(plan.head, plan),
+def _sides(plan: DuetPlan) -> Iterator[dict[SideName, Side]]:
+    sides: dict[SideName, Side] = {
+        "base": Side(plan.base, plan.package, plan.time_limit_s),
+        "head": Side(plan.head, plan.package, plan.time_limit_s),
     }
     try:
         yield sides
@@ -279,15 +209,6 @@ def _sides(plan: DuetPlan) -> Iterator[dict[SideName, _Side]]:
             side.stop()
 
 
-def _start(tree: Tree) -> subprocess.Popen[bytes]:
-    harness = str(Path(__file__).parents[2])
-    path = [*(str(folder) for folder in tree.path), harness]
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "agent_perf.suite.duet_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=tree.root,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
-        start_new_session=True,
-    )
+def _cores() -> list[int]:
+    """Return the cores that this process may use; [0] where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
