@@ -130,5 +130,7 @@ def _pages(conf: Any, revisions: Mapping[str, int]) -> dict[str, tuple[str, str]
     verdicts = verdict_page(root, load_config(root), subjects, str(conf.project))
     pages = {_HOME: ("Targets and verdicts", verdicts)}
     for axis, page in version_pages(shelf).items():
-        pages[f"{_HOME}-{axis}"] = (f"{axis} versions", page)
+        # Result files may come from anywhere: a name in them must not lead elsewhere.
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)
+        pages[f"{_HOME}-{name}"] = (f"{axis} versions", page)
     return pages

@@ -9,7 +9,7 @@ from asv.util import UserError
 from agent_perf.asv_plugin.site import link_pages
 
 INDEX = (Path(asv.__file__).parent / "www" / "index.html").read_text("utf-8")
-LABELS = {"agent-perf": "Targets & verdicts", "agent-perf-redis": "redis versions"}
+LABELS = {"agent-perf": "Targets & verdicts", "agent-perf-redis": "redis <script> versions"}
 
 
 def test_navigation_leads_to_every_page() -> None:
@@ -23,6 +23,7 @@ def test_navigation_leads_to_every_page() -> None:
         '<li id="nav-li-agent-perf"><a href="#/agent-perf">Targets &amp; verdicts</a></li>'
         in linked
     )
+    assert "<script> versions" not in linked
     for name in LABELS:
         assert 1 == linked.count(f'<iframe src="{name}.html"')
         assert linked.index("nav-li-regressions") < linked.index(f"nav-li-{name}")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent_perf.asv_plugin.pages import verdict_page, version_pages
+from agent_perf.config import Config
+from agent_perf.history import AsvShelf, AsvValue
+from agent_perf.records import Evidence
+
+
+def value(version: str, seconds: float, requirement: str = "redis") -> AsvValue:
+    return AsvValue(
+        benchmark="client.time_get",
+        commit="c" * 40,
+        date_ms=1,
+        machine="m",
+        python="3.11",
+        requirements={requirement: version},
+        unit="s",
+        evidence=Evidence.SAMPLED,
+        value=seconds,
+        interval=(seconds * 0.98, seconds * 1.02),
+        sample_count=10,
+    )
+
+
+def test_nothing_stored_is_no_pass(tmp_path: Path) -> None:
+    """
+    Without a stored run the page says that nothing was measured.
+    """
+    page = verdict_page(tmp_path, Config(), {"c" * 40: "A commit"}, "shop")
+
+    assert "NOTHING MEASURED" in page
+
+
+def test_versions_and_their_steps() -> None:
+    """
+    The page of a requirement names the version at which something became dearer, and by
+    how much.
+    """
+    values = (value("7.1.0", 30e-6), value("8.0.0", 45e-6), value("8.1.0", 46e-6))
+    pages = version_pages(AsvShelf(values=values, skipped=()))
+
+    assert ["redis"] == list(pages)
+    assert "redis 8.0.0" in pages["redis"]
+    assert "+50" in pages["redis"]
+
+
+def test_one_version_is_no_history() -> None:
+    """
+    A requirement with one version, or none, has no page.
+    """
+    values = (value("7.1.0", 30e-6), value("", 30e-6, "httpx"))
+
+    assert {} == version_pages(AsvShelf(values=values, skipped=()))
