@@ -4,6 +4,7 @@ The promise: the same answer in every process, on every machine, at any load of 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,10 +66,12 @@ def compare_processes(
 
 def test_macro_benchmarks_are_bit_identical(tmp_path, monkeypatch) -> None:
     """Two processes, other hash seeds, cores busy in one: all metrics and traces are equal."""
-    assert compare_processes(tmp_path, monkeypatch, times=2, only=("*@1", "*@50")) >= 8
+    assert compare_processes(tmp_path, monkeypatch, times=2, only=("*@50",)) >= 8
 
 
 @pytest.mark.slow
-def test_macro_benchmarks_are_bit_identical_twenty_times(tmp_path, monkeypatch) -> None:
-    """Twenty processes at every load."""
-    assert compare_processes(tmp_path, monkeypatch, times=20, only=()) >= 12
+def test_all_loads_are_bit_identical(tmp_path, monkeypatch) -> None:
+    """The same at every load, in as many processes as AGENT_PERF_PROCESSES says, or four."""
+    times = int(os.environ.get("AGENT_PERF_PROCESSES", "4"))
+
+    assert compare_processes(tmp_path, monkeypatch, times=times, only=()) >= 24

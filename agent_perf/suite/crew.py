@@ -75,7 +75,8 @@ def measure_tree(
 def _start(tree: Tree, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     harness = str(Path(__file__).parents[2])
     path = [*(str(folder) for folder in tree.path), harness]
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    # Sets of strings follow the hash seed, and what an app does may follow such a set.
+    environ = {"PYTHONHASHSEED": "0"} | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
     return subprocess.Popen(
         # -P: the current folder must not come before the tree's own path.
         [sys.executable, "-P", "-m", "agent_perf.suite.worker"],

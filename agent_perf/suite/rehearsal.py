@@ -12,6 +12,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -19,10 +20,11 @@ from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import run_in_fork
 from agent_perf.suite.runner import run_scenario
 
+_REHEARSAL_S: Final = 10.0
+"""One request to each scenario takes a second or two; what hangs is not waited for twice."""
 
-def import_early(
-    scenarios: Sequence[Scenario], known: Sequence[str], time_limit_s: float
-) -> tuple[str, ...]:
+
+def import_early(scenarios: Sequence[Scenario], known: Sequence[str]) -> tuple[str, ...]:
     """
     Import what *scenarios* need beyond what is imported already, and return its names.
 
@@ -32,9 +34,8 @@ def import_early(
     Args:
         scenarios: What will be measured.
         known: What an earlier call returned; there is no rehearsal then.
-        time_limit_s: Real seconds for the rehearsal.
     """
-    names = tuple(known) or (_rehearse(scenarios, time_limit_s) if scenarios else ())
+    names = tuple(known) or (_rehearse(scenarios) if scenarios else ())
     for name in names:
         # A module may be gone in this commit, or want to be imported by its package only.
         with contextlib.suppress(Exception):
@@ -42,7 +43,7 @@ def import_early(
     return names
 
 
-def _rehearse(scenarios: Sequence[Scenario], time_limit_s: float) -> tuple[str, ...]:
+def _rehearse(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
     before = frozenset(sys.modules)
 
     def rehearse() -> bytes:
@@ -57,5 +58,5 @@ def _rehearse(scenarios: Sequence[Scenario], time_limit_s: float) -> tuple[str, 
         ]
         return msgspec.json.encode(late)
 
-    answer = run_in_fork(rehearse, time_limit_s=time_limit_s)
+    answer = run_in_fork(rehearse, time_limit_s=_REHEARSAL_S)
     return msgspec.json.decode(answer, type=tuple[str, ...]) if isinstance(answer, bytes) else ()

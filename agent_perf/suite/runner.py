@@ -30,7 +30,7 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str) -> Run:
         BrokenError: If the scenario raised, or all its requests failed.
         SimulationError: If the simulated world could not go on.
     """
-    recording = simulate(lambda loop: _measure(loop, scenario, users))
+    recording = simulate(lambda loop: _measure(loop, scenario, users), seed=scenario.seed)
     return Run(
         scenario=scenario.name,
         users=users,

@@ -245,12 +245,15 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(shop) -> None:
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"},
     )
-    deadline = time.monotonic() + 60
-    while len(list((shop / ".agent-perf").rglob("*@5-*.json"))) < 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while not list((shop / ".agent-perf").rglob("*@5-*.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert 130 == process.returncode
     assert "interrupted; what was finished is kept" in said

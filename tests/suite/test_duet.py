@@ -75,7 +75,7 @@ def test_rounds_are_paired_and_see_the_change(tmp_path) -> None:
     assert "micro.Work.time_work" == run.benchmark
     assert [1, 2] == told
     assert 2 == len(run.base) == len(run.head)
-    assert 200 == run.calls_per_round
+    assert 100 <= run.calls_per_round <= 200
     assert all(head > 1.5 * base for base, head in zip(run.base, run.head, strict=True))
     assert () == result.failures
 
