@@ -1,0 +1,120 @@
+"""
+The simulator itself: what a request to a whole agent costs in CPU time of this machine.
+
+The request path is written against redis-py, SQLAlchemy and httpx alone, with no SDK and
+none of our components in it: what is left is the clients and the simulation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from functools import cache
+
+import httpx
+from redis.asyncio import Redis
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agent_perf import Scenario, World, scenario
+from agent_perf.asv_plugin import per_call
+from agent_perf.sim import U53, Reply, SimRequest, llm
+from agent_perf.suite import Ask, Request, run_scenario
+
+REQUESTS = 1_000
+USERS = 200
+PROMPTS = 1_600
+
+_SCHEMA = """
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE turns (id INTEGER PRIMARY KEY, user_id INTEGER, said TEXT);
+CREATE INDEX turns_by_user ON turns (user_id);
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
+INSERT INTO users SELECT i, 'user-' || i FROM n;
+"""
+_NAME = text("SELECT name FROM users WHERE id = :id")
+_TURNS = text("SELECT said FROM turns WHERE user_id = :id ORDER BY id DESC LIMIT 8")
+_SAVE = text("INSERT INTO turns (user_id, said) VALUES (:id, :said)")
+
+
+class _Agent:
+    """Session, cache, history, model, two tools at a time, model, save, event: 13 awaits."""
+
+    def __init__(self, world: World, redis: Redis, engine: AsyncEngine, http: httpx.AsyncClient):
+        self._world = world
+        self._redis = redis
+        self._engine = engine
+        self._http = http
+
+    async def answer(self, ask: Ask) -> str:
+        number = PROMPTS * self._world.draws.u53("prompt") ** 3 // U53**3
+        await self._redis.get(f"session:{ask.user}")
+        if await self._redis.get(f"answer:{number}") is not None:
+            return "hit"
+        async with self._engine.connect() as connection:
+            await connection.execute(_NAME, {"id": ask.user % 50})
+            await connection.execute(_TURNS, {"id": ask.user})
+        thought = await self._model(f"prompt {number}")
+        await asyncio.gather(*(self._http.get(f"http://tool.sim/{i}") for i in range(2)))
+        said = await self._model(f"prompt {number} {thought[:10]}")
+        async with self._engine.begin() as connection:
+            await connection.execute(_SAVE, {"id": ask.user, "said": said[:40]})
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.set(f"answer:{number}", said, ex=3600)
+            pipeline.set(f"session:{ask.user}", "here", ex=3600)
+            pipeline.incr("answers")
+            await pipeline.execute()
+        await self._http.post("http://tool.sim/events", json={"said": said[:40]})
+        return "miss"
+
+    async def _model(self, prompt: str) -> str:
+        body = {
+            "model": "gpt-4o-mini",
+            "stream": True,
+            "messages": [{"role": "user", "content": prompt}],
+        }
+        words = []
+        url = f"{self._world.llm.base_url}/chat/completions"
+        headers = {"authorization": "Bearer simulated"}
+        async with self._http.stream("POST", url, json=body, headers=headers) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("data: {"):
+                    delta = json.loads(line[6:])["choices"][0]["delta"]
+                    words.append(delta.get("content") or "")
+        return "".join(words)
+
+
+async def _tool(request: SimRequest) -> Reply:
+    return Reply(content=b'{"ok": true}')
+
+
+@cache
+def agent_path_scenario() -> Scenario:
+    # Kept in a function: a scenario at module level would be a benchmark of its own.
+    @scenario("simulator.agent_path", users=(USERS,), requests=REQUESTS)
+    async def agent_path(world: World) -> AsyncIterator[Request]:
+        world.database.prepare(_SCHEMA)
+        world.http.mount("tool.sim", _tool)
+        world.llm.script(llm.text(tokens=80))
+        async with (
+            world.redis.client(max_connections=100, socket_timeout=0.25) as redis,
+            world.http.client(timeout=30.0) as http,
+        ):
+            engine = world.database.engine()
+            yield _Agent(world, redis, engine, http).answer
+            await engine.dispose()
+
+    return agent_path
+
+
+class Simulator:
+    """One simulation of 1,000 requests by 200 users, about half of them cache hits."""
+
+    # A second and a half for each call: too long for a duet's rounds.
+    duet = False
+    timeout = 300
+
+    @per_call(REQUESTS)
+    def time_agent_path(self) -> None:
+        run_scenario(agent_path_scenario(), USERS, commit="worktree")
