@@ -275,7 +275,8 @@ class Comparison:
         base: None if the base has no value.
         head: None if the head has none.
         change_ratio: head / base - 1; None if either is missing; inf from zero.
-        interval: 95 % interval of *change_ratio*; None for exact evidence.
+        interval: Of *change_ratio*, the one that the verdict stands on: 98 % over all looks
+            at a duet; None for exact evidence.
         limit_ratio: Largest *change_ratio* allowed; None if this metric is not gated.
         verdict: What it came to.
         reason: One line: why this verdict.

@@ -82,7 +82,7 @@ def _bounds(standing: Standing) -> list[str]:
     sure = (
         "Exact: the same on every machine."
         if lead.evidence is Evidence.EXACT
-        else f"95 % interval {interval(lead)}."
+        else f"98 % interval {interval(lead)}."
         if lead.interval is not None
         else ""
     )

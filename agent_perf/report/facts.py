@@ -74,7 +74,7 @@ def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
                 lead="Sampled",
                 text=f"{plural(len({duet.benchmark for duet in duets}), 'benchmark')} measured in "
                 f"{spread} interleaved rounds of base and head. Regressed means that the whole "
-                "95 % interval leaves the room for noise.",
+                "98 % interval leaves the room for noise.",
             )
         )
     points.extend(Point(lead="Note", text=sentence(warning)) for warning in decision.warnings)

@@ -43,7 +43,7 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
         boxes.append(
             Box(x="0", y=pixels(top), width="100%", height=pixels(bottom - top), style="interval")
         )
-        keys.append(Key(style="interval", text=f"95 % interval: {interval(comparison)}"))
+        keys.append(Key(style="interval", text=f"98 % interval: {interval(comparison)}"))
     if comparison.limit_ratio is not None:
         extra.append(_across(_y(scale.share(comparison.limit_ratio)), "limit"))
         keys.append(Key(style="limit", text=f"limit: {limit(comparison.limit_ratio)}"))

@@ -39,7 +39,7 @@ def metrics_table(standing: Standing) -> Table | None:
         )
     return Table(
         caption="Every metric",
-        header=("Metric", "Base", "Head", "Change", "95 % interval", "Limit", "Verdict"),
+        header=("Metric", "Base", "Head", "Change", "98 % interval", "Limit", "Verdict"),
         rows=tuple(rows),
         words=(6,),
         first_rows=sum(one.verdict is not Verdict.UNCHANGED for one in standing.comparisons)
