@@ -23,7 +23,7 @@ def test_copy_is_the_package(tmp_path: Path) -> None:
     copy = take_snapshot(tmp_path)
 
     assert "agent_perf" == copy.name
-    for name in ("records.py", "sim/tables.json", "report/templates/style.css"):
+    for name in ("units.py", "sim/tables.json", "report/templates/style.css"):
         assert (PACKAGE / name).read_bytes() == (copy / name).read_bytes()
     assert not list(copy.rglob("__pycache__"))
 
@@ -33,11 +33,11 @@ def test_taken_once(tmp_path: Path) -> None:
     A copy that is there is used again, and left as it is.
     """
     copy = take_snapshot(tmp_path)
-    (copy / "records.py").write_text("changed")
+    (copy / "units.py").write_text("changed")
     take_snapshot.cache_clear()
 
     assert copy == take_snapshot(tmp_path)
-    assert "changed" == (copy / "records.py").read_text()
+    assert "changed" == (copy / "units.py").read_text()
     assert [copy.parent] == list(tmp_path.iterdir())
 
 

@@ -1,0 +1,145 @@
+"""
+What was made of it: comparisons, breaches, causes, and the decision.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent_perf.records.measurement import Evidence, Failure
+
+
+class Verdict(enum.Enum):
+    """What a comparison of one metric came to."""
+
+    REGRESSED = "regressed"
+    SLOWER = "slower within limit"
+    UNCHANGED = "unchanged"
+    IMPROVED = "improved"
+    UNDECIDED = "undecided"
+    NEW = "new"
+    MISSING = "missing"
+    ERRORED = "errored"
+
+
+class Outcome(enum.Enum):
+    """What a whole decision came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    BROKEN = "broken"
+    UNDECIDED = "undecided"
+    NOTHING = "nothing measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """
+    One metric of one benchmark, base against head.
+
+    Attributes:
+        benchmark: ``agent.chat@200``.
+        metric: As in Metric.name.
+        unit: As in units.format_value.
+        evidence: Exact or sampled.
+        base: None if the base has no value.
+        head: None if the head has none.
+        change_ratio: head / base - 1; None if either is missing; inf from zero.
+        interval: Of *change_ratio*, the one that the verdict stands on: 98 % over all looks
+            at a duet; None for exact evidence.
+        limit_ratio: Largest *change_ratio* allowed; None if this metric is not gated.
+        verdict: What it came to.
+        reason: One line: why this verdict.
+        sample_count: Requests or rounds behind it.
+    """
+
+    benchmark: str
+    metric: str
+    unit: str
+    evidence: Evidence
+    base: float | None
+    head: float | None
+    change_ratio: float | None
+    interval: tuple[float, float] | None
+    limit_ratio: float | None
+    verdict: Verdict
+    reason: str
+    sample_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A target that the head does not meet: *observed* > *limit*, in *unit*."""
+
+    benchmark: str
+    metric: str
+    unit: str
+    observed: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """
+    One measured difference that explains a verdict.
+
+    Attributes:
+        kind: Reason code: ``extra-round-trip``, ``lost-cache-hit``, ``n-plus-one``,
+            ``batching-off``, ``connection-held``, ``slower-operation``, ``more-work``...
+        text: One clause for people, without a full stop.
+        critical_ns: Mean share per request on the critical path, head minus base.
+    """
+
+    kind: str
+    text: str
+    critical_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """
+    What the gate decided about head against base.
+
+    Attributes:
+        base: Commit, or ``baseline:NAME``.
+        head: Commit.
+        outcome: The verdict of the whole.
+        comparisons: Worst first.
+        breaches: Targets missed by the head.
+        failures: Benchmarks that gave no value, of base and head.
+        causes: Benchmark to its causes, the weightiest first.
+        lines: One line for each thing that failed, as the CLI prints it.
+        warnings: Things worth knowing that do not fail the gate.
+    """
+
+    base: str
+    head: str
+    outcome: Outcome
+    comparisons: tuple[Comparison, ...]
+    breaches: tuple[Breach, ...]
+    failures: tuple[Failure, ...]
+    causes: Mapping[str, tuple[Cause, ...]]
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """
+    A commit that changed metrics, found along a history.
+
+    Attributes:
+        commit: The first commit with the new value.
+        parent: The measured commit before it.
+        subject: First line of its message.
+        comparisons: What changed there beyond its limit, worst first.
+        causes: Benchmark to its causes.
+    """
+
+    commit: str
+    parent: str
+    subject: str
+    comparisons: tuple[Comparison, ...]
+    causes: Mapping[str, tuple[Cause, ...]]
