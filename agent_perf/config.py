@@ -51,6 +51,10 @@ class Config:
     def __post_init__(self) -> None:
         if not 0 < self.time_limit_s < float("inf"):
             raise ConfigError(f"time_limit_s = {self.time_limit_s}; want seconds > 0")
+        if Path(self.benchmarks).is_absolute() or ".." in Path(self.benchmarks).parts:
+            raise ConfigError(
+                f'benchmarks = "{self.benchmarks}"; want a folder below the root, as "benchmarks"'
+            )
         if self.undecided not in {"fail", "pass"}:
             raise ConfigError(f'undecided = "{self.undecided}"; want "fail" or "pass"')
 

@@ -78,7 +78,11 @@ class Repository:
         start, dots, end = revisions.partition("..")
         if not dots:
             return (self.commit(self.resolve(revisions)),)
-        first, last = self.resolve(start or "HEAD"), self.resolve(end.lstrip(".") or "HEAD")
+        if end.startswith(".") or WORKTREE in {start, end} or not (start or end):
+            raise RepositoryError(
+                f"{revisions!r} is no range; want A..B, both commits, branches or tags"
+            )
+        first, last = self.resolve(start or "HEAD"), self.resolve(end or "HEAD")
         found = self._log("--first-parent", "--reverse", f"{first}..{last}")
         if not found:
             raise RepositoryError(

@@ -7,6 +7,7 @@ with it, is imported when the verb runs.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from agent_perf.errors import AgentPerfError
 
 INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -184,7 +187,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line *arguments*, those of the process if None, and exit."""
     try:
         cli.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
-        code = 0
+        code = _flushed(0)
     except AgentPerfError as error:
         click.echo(f"agent-perf: {error}", err=True)
         code = error.exit_code
@@ -195,7 +198,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         click.echo("agent-perf: interrupted; what was finished is kept", err=True)
         code = INTERRUPTED
     except SystemExit as error:
-        code = int(error.code or 0)
+        # click ends with 1 itself when a pipe closes, and wraps the output to say so.
+        closed = isinstance(sys.stdout, PacifyFlushWrapper)
+        code = PIPE_CLOSED if closed else _flushed(int(error.code or 0))
     except Exception:  # noqa: BLE001 (printed whole; Python's own exit code 1 would say "regression")
         click.echo(traceback.format_exc(), err=True)
         click.echo(
@@ -203,6 +208,18 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         )
         code = AgentPerfError.exit_code
     sys.exit(code)
+
+
+def _flushed(code: int) -> int:
+    """Return *code*, or what a closed pipe ends with if output cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python itself would end with 1, which here
+        # means a regression.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
 
 
 def _end(code: int) -> NoReturn:

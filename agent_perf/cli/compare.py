@@ -105,13 +105,22 @@ def show_decision(decision: Decision, paths: Sequence[Path], form: str) -> None:
     if form == "json":
         print_json(decision)
     else:
-        for line in decision.lines:
+        for line in (*decision.lines, *_why(decision)):
             print(line)  # noqa: T201 (this is the verb's output)
         print(_conclusion(decision))  # noqa: T201
     for warning in decision.warnings:
         warn(warning)
     if paths:
         say(f"report: {paths[0]}")
+
+
+def _why(decision: Decision) -> list[str]:
+    """Return a line for each cause, with the benchmarks it was found in."""
+    found: dict[str, list[str]] = {}
+    for benchmark, causes in decision.causes.items():
+        for cause in causes:
+            found.setdefault(cause.text, []).append(benchmark)
+    return [f"WHY {', '.join(names)}: {text}" for text, names in found.items()]
 
 
 def _conclusion(decision: Decision) -> str:

@@ -146,7 +146,10 @@ def _measure_commit(
             progress.event(commit, event)
     return Measured(
         commit=commit,
-        runs=dict(sorted(runs.items())),
+        runs={
+            run.benchmark: run
+            for run in sorted(runs.values(), key=lambda run: (run.scenario, run.users))
+        },
         failures=tuple(failures),
         kept_count=kept_count,
         warnings=shelf.damaged,

@@ -11,7 +11,7 @@ import click
 
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project, resolve_pair
-from agent_perf.errors import NothingMeasuredError
+from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.gate import judge
 from agent_perf.history import find_steps
 from agent_perf.records import Decision, Run, Step
@@ -30,11 +30,16 @@ def report_range(revisions: str | None, *, reports: Path | None, form: str) -> i
 
     Raises:
         NothingMeasuredError: If no commit of the range has stored runs.
+        UsageError: If *revisions* is no range.
     """
     project = open_project(Path.cwd())
     if revisions is None:
         base, head = resolve_pair(project, None, "HEAD")
         revisions = f"{base}..{head}"
+    if ".." not in revisions:
+        raise UsageError(
+            f"{revisions!r} is one commit; want a range, as {revisions}~5..{revisions}"
+        )
     commits = project.repository.commits(revisions)
     shelves = {commit.id: project.store.load(commit.id) for commit in commits}
     for shelf in shelves.values():

@@ -10,7 +10,7 @@ from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import Project, open_project, short_name
-from agent_perf.errors import NothingMeasuredError
+from agent_perf.errors import BrokenError, NothingMeasuredError
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import summarize
 from agent_perf.units import format_value
@@ -41,11 +41,16 @@ def run_refs(
     with show_progress() as progress:
         measured = measure_commits(project, commits, wish, progress)
     show_measured(project, measured, form)
-    failed = any(one.failures for one in measured.values())
+    if any(one.failures for one in measured.values()):
+        return BrokenError.exit_code
     if not any(one.runs for one in measured.values()):
-        hint = f"none matches {', '.join(only)}" if only and not failed else "see above for why"
+        hint = (
+            f"none matches {', '.join(only)}; names are like 'agent.chat@200', patterns 'agent.*'"
+            if only
+            else f"there is no scenario in {project.config.benchmarks!r}"
+        )
         raise NothingMeasuredError(f"nothing measured: {hint}")
-    return 3 if failed else 0
+    return 0
 
 
 def show_measured(project: Project, measured: dict[str, Measured], form: str) -> None:
@@ -66,6 +71,13 @@ def show_measured(project: Project, measured: dict[str, Measured], form: str) ->
     for commit, one in measured.items():
         for warning in one.warnings:
             warn(warning)
+        for name, run in one.runs.items():
+            if run.errors:
+                kinds = ", ".join(sorted(set(run.errors.values())))
+                warn(
+                    f"{short_name(commit)} {name}: {len(run.errors)} of {len(run.latency_ns)} "
+                    f"requests failed ({kinds})"
+                )
         for failure in one.failures:
             message = failure.message.replace("\n", " ")
             where = f"{short_name(commit)} {failure.benchmark!r}"

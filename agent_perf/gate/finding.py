@@ -103,6 +103,9 @@ class View:
 def _is_material(change: Change, name: str) -> bool:
     if not change.base:
         return change.head >= _RARE
+    if abs(change.more) < _RARE:
+        # Less than one in a hundred requests: a key that expired a moment earlier, say.
+        return False
     return change.head >= change.base * MATERIAL or (
         name in _CALLS and change.more >= Fraction(1, 2)
     )

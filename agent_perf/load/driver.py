@@ -128,6 +128,11 @@ async def drive_closed(
     await _all(visit(user) for user in range(users))
     if not desk.answered_count:
         failure = desk.first_failure
+        if failure is None:
+            raise BrokenError(
+                f"none of {users * requests_per_user} requests was answered, and none failed: "
+                "were they cancelled?"
+            )
         raise BrokenError(
             f"all {users * requests_per_user} requests failed, the first with "
             f"{type(failure).__name__}: {failure}"

@@ -56,6 +56,8 @@ class Scenario:
             raise ConfigError(
                 f"scenario name {self.name!r}; want family.name, of letters, digits and underscores"
             )
+        if not isinstance(self.users, tuple):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want a tuple, as (1, 50)")
         if not self.users or any(type(n) is not int or n < 1 for n in self.users):
             raise ConfigError(f"scenario {self.name}: users={self.users}; want integers >= 1")
         if len(set(self.users)) != len(self.users):

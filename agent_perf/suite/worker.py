@@ -38,7 +38,7 @@ class Order:
         root: Folder that holds the benchmark package.
         package: The benchmark package, relative to *root*.
         stored: Benchmark and environment, as Run.key gives them, that need not run again.
-        only: Patterns of benchmark names to run; empty: all.
+        only: Patterns of benchmark or scenario names to run; empty: all.
         imports: Modules to import before the first fork; empty: find out by a rehearsal.
         time_limit_s: Real seconds for one benchmark.
     """
@@ -98,7 +98,8 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         (scenario, users, name)
         for scenario in catalog.scenarios
         for users, name in zip(scenario.users, scenario.benchmarks(), strict=True)
-        if not order.only or any(fnmatchcase(name, pattern) for pattern in order.only)
+        if not order.only
+        or any(fnmatchcase(n, pattern) for n in (name, scenario.name) for pattern in order.only)
     ]
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
     todo = []
