@@ -179,7 +179,7 @@ def test_a_future_result_is_told_and_kept(shop) -> None:
     (path,) = (shop / ".agent-perf/results").rglob("shop.answer@5-*.json")
     path.write_bytes(path.read_bytes().replace(b'"schema_version":1', b'"schema_version":9'))
 
-    done = agent_perf(shop, "report", "HEAD")
+    done = agent_perf(shop, "report", "HEAD~1..HEAD")
 
     assert "has schema version 9, and this agent-perf reads up to 1: upgrade" in done.stderr
 
