@@ -5,21 +5,9 @@ What to show first: the worst.
 from __future__ import annotations
 
 import math
-from typing import Final
 
-from agent_perf.records import Breach, Comparison, Verdict
+from agent_perf.records import WORST_FIRST, Breach, Comparison
 from agent_perf.stats import Direction, direction
-
-_WORST_FIRST: Final = (
-    Verdict.REGRESSED,
-    Verdict.ERRORED,
-    Verdict.MISSING,
-    Verdict.UNDECIDED,
-    Verdict.SLOWER,
-    Verdict.NEW,
-    Verdict.IMPROVED,
-    Verdict.UNCHANGED,
-)
 
 
 def severity(comparison: Comparison, *, gates: bool) -> tuple[int, bool, float, str, str]:
@@ -31,7 +19,7 @@ def severity(comparison: Comparison, *, gates: bool) -> tuple[int, bool, float, 
         gates: Whether the gate stands or falls with it.
     """
     return (
-        _WORST_FIRST.index(comparison.verdict),
+        WORST_FIRST.index(comparison.verdict),
         not gates,
         -_worse(comparison),
         comparison.benchmark,

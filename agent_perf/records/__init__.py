@@ -1,6 +1,15 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
-from agent_perf.records.judgement import Breach, Cause, Comparison, Decision, Outcome, Step, Verdict
+from agent_perf.records.judgement import (
+    WORST_FIRST,
+    Breach,
+    Cause,
+    Comparison,
+    Decision,
+    Outcome,
+    Step,
+    Verdict,
+)
 from agent_perf.records.measurement import (
     DuetRun,
     Environment,
@@ -15,6 +24,7 @@ from agent_perf.records.measurement import (
 from agent_perf.records.series import Point, Series, Shift
 
 __all__ = [
+    "WORST_FIRST",
     "Breach",
     "Cause",
     "Comparison",

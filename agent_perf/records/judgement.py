@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from agent_perf.records.measurement import Evidence, Failure
 
@@ -22,6 +23,19 @@ class Verdict(enum.Enum):
     NEW = "new"
     MISSING = "missing"
     ERRORED = "errored"
+
+
+WORST_FIRST: Final = (
+    Verdict.REGRESSED,
+    Verdict.ERRORED,
+    Verdict.MISSING,
+    Verdict.UNDECIDED,
+    Verdict.SLOWER,
+    Verdict.NEW,
+    Verdict.IMPROVED,
+    Verdict.UNCHANGED,
+)
+"""In which order people want to hear of verdicts."""
 
 
 class Outcome(enum.Enum):

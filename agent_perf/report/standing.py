@@ -9,20 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from agent_perf.records import Breach, Cause, Comparison, Decision, DuetRun, Failure, Run, Verdict
+from agent_perf.records import (
+    WORST_FIRST,
+    Breach,
+    Cause,
+    Comparison,
+    Decision,
+    DuetRun,
+    Failure,
+    Run,
+    Verdict,
+)
 from agent_perf.report.view import Badge
 from agent_perf.report.wording import BREACHED, TOLD_COUNTS, badge, verdict_badge
 
-_WORST_FIRST: Final = (
-    Verdict.REGRESSED,
-    Verdict.ERRORED,
-    Verdict.MISSING,
-    Verdict.UNDECIDED,
-    Verdict.SLOWER,
-    Verdict.NEW,
-    Verdict.IMPROVED,
-    Verdict.UNCHANGED,
-)
 _FAILING: Final = (Verdict.REGRESSED, Verdict.ERRORED, Verdict.MISSING)
 _Named = TypeVar("_Named", Comparison, Breach, Failure, DuetRun)
 _LEADING_METRICS: Final = (
@@ -73,7 +73,7 @@ class Standing:
     @property
     def rank(self) -> float:
         """Place among the others; the smallest comes first."""
-        place = _WORST_FIRST.index(self.verdict)
+        place = WORST_FIRST.index(self.verdict)
         return min(place, 0.5) if self.breaches else place
 
     def target(self, metric: str) -> float | None:
@@ -158,7 +158,7 @@ def _verdict(
         return (
             Verdict.NEW if base is None else Verdict.MISSING if head is None else Verdict.UNCHANGED
         )
-    return min(known, key=_WORST_FIRST.index)
+    return min(known, key=WORST_FIRST.index)
 
 
 def _lead(
