@@ -10,3 +10,4 @@ compile() {
 }
 compile constraints/bench.txt --extra agents --extra demo
 compile constraints/dev.txt --extra agents --extra demo --group dev
+compile constraints/peers.txt --extra agents --group peers

@@ -20,6 +20,8 @@ from agent_perf.records.measurement import (
     OperationTotal,
     Run,
     Span,
+    Tier,
+    benchmark_name,
 )
 from agent_perf.records.series import Point, Series, Shift
 
@@ -43,5 +45,7 @@ __all__ = [
     "Shift",
     "Span",
     "Step",
+    "Tier",
     "Verdict",
+    "benchmark_name",
 ]

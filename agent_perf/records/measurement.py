@@ -25,6 +25,17 @@ class Evidence(enum.Enum):
     """Measured on a real machine: noisy, judged with an interval."""
 
 
+class Tier(enum.Enum):
+    """How much of the real code runs in a simulation, and so what it cannot see."""
+
+    STUB = "stub"
+    """Stubs in place of client libraries: queueing, capacity, hours of load."""
+    CLIENT = "client"
+    """Real client libraries over services in the process: what verdicts rest on."""
+    WIRE = "wire"
+    """Real protocols over a network in memory: connections, pools, framing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """
@@ -105,6 +116,12 @@ class Environment:
         )
 
 
+def benchmark_name(scenario: str, users: int, tier: Tier) -> str:
+    """Return ``agent.chat@200``, or ``agent.chat@200~wire`` on a tier that is not the default."""
+    suffix = "" if tier is Tier.CLIENT else f"~{tier.value}"
+    return f"{scenario}@{users}{suffix}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """
@@ -126,6 +143,7 @@ class Run:
         exemplar: None if no request finished.
         trace_digest: Hash of everything that happened, in order.
         targets: Metric to the largest value allowed, in the metric's base unit.
+        tier: How much of the real code ran.
     """
 
     scenario: str
@@ -143,6 +161,7 @@ class Run:
     exemplar: Exemplar | None
     trace_digest: str
     targets: Mapping[str, float] = field(default_factory=dict)
+    tier: Tier = Tier.CLIENT
 
     def __post_init__(self) -> None:
         if len(self.latency_ns) != len(self.path):
@@ -154,7 +173,7 @@ class Run:
     @property
     def benchmark(self) -> str:
         """Name of the benchmark: the scenario and its load, ``agent.chat@200``."""
-        return f"{self.scenario}@{self.users}"
+        return benchmark_name(self.scenario, self.users, self.tier)
 
     @property
     def key(self) -> str:

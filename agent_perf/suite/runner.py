@@ -10,14 +10,14 @@ from contextlib import closing
 from agent_perf.errors import BrokenError
 from agent_perf.load import Ask, Desk, Request, drive_closed
 from agent_perf.measure import Recorder, Recording, current_environment
-from agent_perf.records import Run
+from agent_perf.records import Run, Tier
 from agent_perf.sim import Draws, SimLoop, request_scope, running_request, simulate
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.world import World
 from agent_perf.units import NS
 
 
-def run_scenario(scenario: Scenario, users: int, *, commit: str) -> Run:
+def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Tier.CLIENT) -> Run:
     """
     Return the run of *scenario* with *users* concurrent users in virtual time.
 
@@ -25,12 +25,13 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str) -> Run:
         scenario: What to run.
         users: At least 1.
         commit: What the code under test is: 40 hex digits, or ``worktree``.
+        tier: How much of the real code runs.
 
     Raises:
         BrokenError: If the scenario raised, or all its requests failed.
         SimulationError: If the simulated world could not go on.
     """
-    recording = simulate(lambda loop: _measure(loop, scenario, users), seed=scenario.seed)
+    recording = simulate(lambda loop: _measure(loop, scenario, users, tier), seed=scenario.seed)
     return Run(
         scenario=scenario.name,
         users=users,
@@ -47,12 +48,13 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str) -> Run:
         operations=recording.operations,
         exemplar=recording.exemplar,
         trace_digest=recording.trace_digest,
+        tier=tier,
     )
 
 
-async def _measure(loop: SimLoop, scenario: Scenario, users: int) -> Recording:
+async def _measure(loop: SimLoop, scenario: Scenario, users: int, tier: Tier) -> Recording:
     recorder = Recorder(lambda: loop.now_ns, lambda: running_request().request_id)
-    world = World(loop, Draws(scenario.seed, scenario.tables), recorder)
+    world = World(loop, Draws(scenario.seed, scenario.tables), recorder, tier=tier)
 
     async def think() -> None:
         if scenario.think is not None:

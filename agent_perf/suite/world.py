@@ -8,6 +8,8 @@ import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from agent_perf.errors import UsageError
+from agent_perf.records import Tier
 from agent_perf.sim import Draws, SimLoop, Witness
 from agent_perf.units import NS
 
@@ -23,10 +25,19 @@ class World:
         loop: The virtual-time loop it lives on.
         draws: All randomness.
         witness: Who is told what happened.
+        tier: How much of the real code runs around the system.
+
+    Attributes:
+        tier: As given.
     """
 
-    def __init__(self, loop: SimLoop, draws: Draws, witness: Witness) -> None:
+    def __init__(
+        self, loop: SimLoop, draws: Draws, witness: Witness, *, tier: Tier = Tier.CLIENT
+    ) -> None:
+        if tier is not Tier.CLIENT:
+            raise UsageError(f"tier {tier.value!r} is not there yet; want {Tier.CLIENT.value!r}")
         self._loop = loop
+        self.tier = tier
         self.draws = draws
         self.witness = witness
 
