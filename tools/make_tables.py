@@ -2,7 +2,7 @@
 Write agent_perf/sim/tables.json: quantiles in integer nanoseconds.
 
 Run once, by hand, when a distribution changes; the file is what counts, because the
-last bits of exp and log differ between machines. Rounded to whole microseconds.
+last bits of exp and log differ between machines. Latencies are whole microseconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 
@@ -27,6 +28,39 @@ def exponential(mean_ms: float) -> Callable[[float], float]:
     """Return the quantile function in ms of an exponential with that mean."""
     return lambda p: -math.log1p(-p) * mean_ms
 
+
+def gamma(variation: float) -> Callable[[float], float]:
+    """Return the quantile function of a gamma with mean 1 and that coefficient of variation."""
+    shape = 1 / variation**2
+
+    def share_below(log_x: float) -> float:
+        # The series of the lower incomplete gamma function, Abramowitz & Stegun 6.5.29.
+        x = math.exp(log_x)
+        term = total = 1.0
+        for n in range(1, 2_000):
+            term *= x / (shape + n)
+            total += term
+            if term < total * 1e-17:
+                break
+        return total * math.exp(shape * log_x - x - math.lgamma(shape + 1))
+
+    def quantile(p: float) -> float:
+        low, high = -700.0, 6.0
+        for _ in range(80):
+            middle = (low + high) / 2
+            low, high = (middle, high) if share_below(middle) < p else (low, middle)
+        return math.exp((low + high) / 2) / shape
+
+    return quantile
+
+
+# Gaps between arrivals, with a mean of one second exactly: a rate scales them.
+UNITS = {
+    "unit.exponential": exponential(1.0),
+    "unit.gamma.cv0.5": gamma(0.5),
+    "unit.gamma.cv2": gamma(2.0),
+    "unit.gamma.cv4": gamma(4.0),
+}
 
 # Medians and spreads of services in one data centre; a mocked model answers like a
 # small local one, so that the request path, not the model, decides the P95.
@@ -46,12 +80,31 @@ TABLES = {
 }
 
 
+def unit_row(quantile: Callable[[float], float], grid: list[int]) -> list[int]:
+    """
+    Return the values of *quantile* on *grid*, scaled so that interpolated their mean is 1 s.
+
+    A straight line lies above a convex quantile function, and the tail ends at the last
+    grid point: unscaled, the rate would be off by as much.
+    """
+    values = [0.0, *(quantile(p) for p in GRID)]
+    values.append(values[-1])
+    areas = [
+        (high - low) * (a + b) / 2
+        for (low, high), (a, b) in zip(pairwise(grid), pairwise(values), strict=True)
+    ]
+    mean = math.fsum(areas) / U53
+    return [round(value * 1e9 / mean) for value in values]
+
+
 def main() -> None:
     """Write the file."""
     rows: dict[str, list[int]] = {"grid": [0, *(round(p * U53) for p in GRID), U53]}
     for name, quantile in TABLES.items():
         values = [round(quantile(p) * 1000) * 1000 for p in GRID]
         rows[name] = [values[0], *values, values[-1]]
+    for name, quantile in UNITS.items():
+        rows[name] = unit_row(quantile, rows["grid"])
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
     path = Path(__file__).parents[1] / "agent_perf" / "sim" / "tables.json"
     path.write_text("{\n" + lines + "\n}\n", encoding="utf-8")

@@ -68,6 +68,18 @@ class Draws:
             ) from None
         return distribution.at(self.u53(operation))
 
+    def ns_for(self, operation: str, request_id: int, table: str) -> int:
+        """
+        Return the first draw from *table* of request *request_id* for *operation*, untaken.
+
+        Raises:
+            ConfigError: If there is no such table.
+        """
+        distribution = self.tables.get(table)
+        if distribution is None:
+            raise ConfigError(f"no latency table {table!r}; there are {sorted(self.tables)}")
+        return distribution.at(self._at(operation, request_id, 0))
+
     def integer(self, operation: str, low: int, high: int) -> int:
         """Return the next draw for *operation*, uniform on *low* to *high*, both included."""
         return low + self.u53(operation) * (high - low + 1) // U53
