@@ -9,8 +9,11 @@ where modules have imported them by name. Other threads of the process go on as 
 from __future__ import annotations
 
 import _posixsubprocess
+import _queue
 import _socket
 import _thread
+import queue
+import select
 import socket
 import sys
 import threading
@@ -19,9 +22,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from threading import Thread
-from types import BuiltinFunctionType, ModuleType
 from typing import Any, Final
 
+from agent_perf.sim.captured import exchanged, stand_in
 from agent_perf.sim.refusal import Refusals
 from agent_perf.sim.steps import function_name
 from agent_perf.sim.workers import sleep_in_worker
@@ -36,6 +39,11 @@ _THREADS: Final = (
 )
 _SLEEP: Final = "real time does not pass here: await asyncio.sleep"
 _WAITING: Final = "nobody else runs meanwhile: await an asyncio primitive instead"
+
+_DESCRIPTORS: Final = (
+    "there are no files to wait for: an event loop of its own has no place here, await "
+    "its coroutines on the simulation's"
+)
 
 _EVENTS: Final = {
     "socket.bind": _SERVICES,
@@ -80,8 +88,13 @@ def guarded(refusals: Refusals) -> Iterator[None]:
     """Refuse the real world to this thread while the body runs; *refusals* takes note."""
     _install_hook()
     with ExitStack() as stack:
-        for owner, name, original, replacement in _capturers():
-            stack.callback(setattr, owner, name, original)
+        stack.enter_context(exchanged())
+        for owner, name, replacement in (
+            (threading.Condition, "wait", _wait),
+            (queue, "SimpleQueue", _SimpleQueue),
+            (select, "epoll", _epoll),
+        ):
+            stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, replacement)
         for name in _SOCKET_METHODS:
             stack.callback(delattr, socket.socket, name)
@@ -122,6 +135,9 @@ _real_sleep = time.sleep
 _real_start_thread = _thread.start_new_thread
 _real_fork_exec = _posixsubprocess.fork_exec
 _real_wait = threading.Condition.wait
+_real_select = select.select
+_real_poll = select.poll
+_real_epoll = select.epoll
 
 
 def _sleep(seconds: float, /) -> None:
@@ -150,6 +166,32 @@ def _wait(self: threading.Condition, timeout: float | None = None) -> bool:
     return _real_wait(self, timeout)
 
 
+class _SimpleQueue(_queue.SimpleQueue[Any]):
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        if block and self.empty() and (timeout is None or timeout > 0) and _watch.is_on():
+            _watch.refusals.refuse("waiting for another thread", _WAITING)
+        return super().get(block, timeout)
+
+
+def _select(*args: Any) -> Any:
+    # A time-out of zero only looks.
+    if _watch.is_on() and (len(args) < 4 or args[3] is None or args[3] > 0):
+        _watch.refusals.refuse("select.select", _DESCRIPTORS)
+    return _real_select(*args)
+
+
+def _poll() -> Any:
+    if _watch.is_on():
+        _watch.refusals.refuse("select.poll", _DESCRIPTORS)
+    return _real_poll()
+
+
+def _epoll(*args: Any, **kwargs: Any) -> Any:
+    if _watch.is_on():
+        _watch.refusals.refuse("select.epoll", _DESCRIPTORS)
+    return _real_epoll(*args, **kwargs)
+
+
 def _closed(name: str) -> Callable[..., Any]:
     original = getattr(_socket.socket, name)
 
@@ -161,30 +203,11 @@ def _closed(name: str) -> Callable[..., Any]:
     return method
 
 
-_REPLACED: Final[dict[object, Callable[..., Any]]] = {
-    _real_sleep: _sleep,
-    _real_start_thread: _start_thread,
-    _real_fork_exec: _fork_exec,
-}
-_Place = tuple[object, str, Callable[..., Any], Callable[..., Any]]
-_found: list[_Place] = [(threading.Condition, "wait", _real_wait, _wait)]
-_searched: set[str] = set()
-
-
-def _capturers() -> list[_Place]:
-    """
-    Return every module variable that holds an original, with its replacement.
-
-    A module is searched once, which takes some 10 µs.
-    """
-    for module_name in sys.modules.keys() - _searched:
-        _searched.add(module_name)
-        module = sys.modules[module_name]
-        if module_name == __name__ or not isinstance(module, ModuleType):
-            continue
-        for name, value in list(vars(module).items()):
-            # Not isinstance: it asks lazy proxies for their class, and openai's then import
-            # some 1,500 modules.
-            if type(value) is BuiltinFunctionType and value in _REPLACED:
-                _found.append((module, name, value, _REPLACED[value]))
-    return _found
+for _original, _replacement in (
+    (_real_sleep, _sleep),
+    (_real_start_thread, _start_thread),
+    (_real_fork_exec, _fork_exec),
+    (_real_select, _select),
+    (_real_poll, _poll),
+):
+    stand_in(_original, _replacement)

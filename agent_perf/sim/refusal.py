@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 from agent_perf.errors import RealWorldAccess
 
 _OWN: Final = str(Path(__file__).parent)
+_LOOP: Final = str(Path(__file__).parent / "loop.py")
 _STDLIB: Final = sysconfig.get_paths()["stdlib"]
 
 
@@ -47,6 +48,9 @@ def call_site() -> str:
     library = ""
     while frame is not None:
         path = frame.f_code.co_filename
+        if path == _LOOP:
+            # What called the loop knows nothing of the step that is running.
+            break
         if "site-packages" in path or "dist-packages" in path:
             library = library or _place(frame)
         elif not path.startswith((_OWN, _STDLIB, "<")):

@@ -5,7 +5,6 @@ One simulation: a fresh loop, virtual clocks, a closed world, a seeded `random`.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Any, Final, TypeVar
 from agent_perf.errors import RealWorldAccess, SimulationError, UsageError
 from agent_perf.sim.clocks import virtual_clocks
 from agent_perf.sim.compat import compatible
+from agent_perf.sim.entropy import seeded_entropy
 from agent_perf.sim.garbage import collected_by_hand
 from agent_perf.sim.guard import guarded
 from agent_perf.sim.loop import SimLoop, Trace
@@ -41,16 +41,16 @@ def simulate(
     Run *main* to its end in virtual time and return what it returns.
 
     What it is still running when it ends is cancelled, the oldest task first.
-    Reproducible are the loop's order, the clocks, `random` and the local time zone; not
-    so `secrets`, `os.urandom` and `uuid.uuid4`, nor the order of sets of strings,
-    which depends on PYTHONHASHSEED.
+    Reproducible are the loop's order, the clocks, the local time zone, and what asks for
+    randomness (`random`, `uuid`, `secrets`, `os.urandom`, numpy's global generator); not
+    so the order of sets of strings, which depends on PYTHONHASHSEED.
 
     Args:
         main: Called with the loop; its coroutine is the simulation.
         epoch_s: Unix time at the begin, in seconds, as `time.time` shows it.
         executor: As in SimLoop.
         trace: As in SimLoop.
-        seed: Of the module `random`; its state is restored afterwards.
+        seed: Of all randomness; the state of `random` and numpy is restored afterwards.
 
     Raises:
         SimDeadlock: If tasks wait and nothing is left that could wake them.
@@ -64,11 +64,11 @@ def simulate(
         collect = stack.enter_context(collected_by_hand())
         loop = SimLoop(executor=executor, trace=trace, housekeeping=collect)
         stack.callback(loop.close)
-        stack.callback(random.setstate, random.getstate())
-        random.seed(seed)
         stack.enter_context(request_scope(BACKGROUND_ID))
         stack.enter_context(compatible(loop))
         stack.enter_context(virtual_clocks(loop, epoch_s))
+        # Not before: what the others import for the first time draws, too.
+        stack.enter_context(seeded_entropy(seed))
         stack.enter_context(guarded(loop.refusals))
         return _run(loop, main(loop))
 

@@ -89,7 +89,7 @@ class ThreadlessLoop(OfflineLoop):
     def _want_workers(self, func: Callable[..., object]) -> None:
         if not self._inline:
             self.refusals.refuse(
-                f"{function_name(_handed(func))} handed to a thread",
+                f"{function_name(_written_by_user(func) or _handed(func))} handed to a thread",
                 "threads have no reproducible order: make the call async, or let modelled "
                 'workers run it with simulate(..., executor="inline")',
             )
@@ -102,6 +102,25 @@ def _handed(func: Callable[..., object]) -> Callable[..., object]:
         carries = isinstance(getattr(inner, "__self__", None), Context) and func.args
         func = func.args[0] if carries else inner
     return func
+
+
+def _written_by_user(func: object, depth: int = 4) -> Callable[..., object] | None:
+    """Return the first function outside of libraries that *func* is, carries or wraps."""
+    if not callable(func):
+        return None
+    code = getattr(getattr(func, "__func__", func), "__code__", None)
+    if code is not None and "-packages" not in code.co_filename:
+        return func
+    if depth == 0:
+        return None
+    carried: tuple[object, ...]
+    if isinstance(func, functools.partial):
+        carried = (func.func, *func.args, *func.keywords.values())
+    else:
+        cells = getattr(func, "__closure__", None) or ()
+        carried = tuple(getattr(cell, "cell_contents", None) for cell in cells)
+    found = (_written_by_user(one, depth - 1) for one in carried)
+    return next((one for one in found if one is not None), None)
 
 
 def _origin(func: Callable[..., object]) -> tuple[str, str]:

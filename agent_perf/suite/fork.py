@@ -8,6 +8,7 @@ left behind, a crash takes only its own benchmark, and a hang can be ended.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -24,6 +25,10 @@ from agent_perf.errors import NothingMeasuredError, SampleError
 
 _READ_BYTES: Final = 1 << 16
 _TRACEBACK_CHARS: Final = 4000
+# How long a process has to say where it hangs, once its time is up.
+_LAST_WORDS_S: Final = 2.0
+_HANGS: Final = b"Timeout ("
+"""What faulthandler's report begins with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +52,21 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
     pid = os.fork()
     if pid == 0:
         os.close(read_fd)
-        _child(function, write_fd)
+        _child(function, write_fd, time_limit_s)
     os.close(write_fd)
     try:
-        answer = _read_all(read_fd, time.monotonic() + time_limit_s)
+        answer, ended = _read(read_fd, time_limit_s)
+        if not ended and not answer:
+            answer, _ = _read(read_fd, _LAST_WORDS_S, enough_bytes=1)
     finally:
         os.close(read_fd)
         _end(pid)
-    if answer is None:
+    if not ended or answer.startswith(_HANGS):
         return Broken(
             category="time limit",
             message=f"still running after {time_limit_s:g} s and stopped; raise `time_limit_s` "
             "in the configuration if it needs longer",
+            traceback=answer.decode(errors="replace")[:_TRACEBACK_CHARS],
         )
     if answer[:1] == b"+":
         return answer[1:]
@@ -67,13 +75,16 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
     return Broken(category="crashed", message="the process ended without a word (a crash in C?)")
 
 
-def _child(function: Callable[[], bytes], write_fd: int) -> None:
+def _child(function: Callable[[], bytes], write_fd: int, time_limit_s: float) -> None:
     # Whatever happens, the fork must not return into its parent's code.
     try:
+        # A thread of C's: it speaks though the code under test waits for a lock, or polls.
+        faulthandler.dump_traceback_later(time_limit_s, file=write_fd)
         try:
             answer = b"+" + function()
         except BaseException as error:  # noqa: BLE001 (told to the parent, with its traceback)
             answer = b"-" + msgspec.json.encode(_broken(error))
+        faulthandler.cancel_dump_traceback_later()
         with os.fdopen(write_fd, "wb") as pipe:
             pipe.write(answer)
     finally:
@@ -92,17 +103,20 @@ def _broken(error: BaseException) -> Broken:
     )
 
 
-def _read_all(read_fd: int, deadline_s: float) -> bytes | None:
-    """Return all bytes until the end of the pipe, or None at the deadline."""
-    chunks: list[bytes] = []
+def _read(read_fd: int, for_s: float, enough_bytes: int | None = None) -> tuple[bytes, bool]:
+    """Return what comes within *for_s* seconds, or *enough_bytes*; and whether that is all."""
+    deadline_s = time.monotonic() + for_s
+    data = bytearray()
     while (left_s := deadline_s - time.monotonic()) > 0:
         ready, _, _ = select.select([read_fd], [], [], left_s)
         if ready:
             chunk = os.read(read_fd, _READ_BYTES)
             if not chunk:
-                return b"".join(chunks)
-            chunks.append(chunk)
-    return None
+                return bytes(data), True
+            data += chunk
+            if enough_bytes is not None and len(data) >= enough_bytes:
+                break
+    return bytes(data), False
 
 
 def _end(pid: int) -> None:

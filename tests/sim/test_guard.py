@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -91,6 +92,14 @@ ATTEMPTS: dict[str, tuple[Callable[[], object], str, str]] = {
         "waiting for another thread",
         "asyncio primitive",
     ),
+    "simple queue": (
+        lambda: queue.SimpleQueue().get(timeout=1),
+        "waiting for another thread",
+        "asyncio primitive",
+    ),
+    "select": (lambda: select.select([], [], [], 1), "select.select", "loop of its own"),
+    "poll": (lambda: select.poll().poll(1), "select.poll", "loop of its own"),
+    "epoll": (lambda: select.epoll().poll(1), "select.epoll", "loop of its own"),
     "queue": (lambda: queue.Queue().get(), "waiting for another thread", "asyncio primitive"),
 }
 

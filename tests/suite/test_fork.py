@@ -1,5 +1,6 @@
 import os
 import signal
+import threading
 import time
 
 from agent_perf.errors import SampleError
@@ -54,11 +55,27 @@ def test_a_hang_is_ended_with_its_children() -> None:
     assert isinstance(broken, Broken)
     assert "time limit" == broken.category
     assert "still running after 0.3 s" in broken.message
+    assert "in hang" in broken.traceback
     assert time.monotonic() - start_s < 10
     # The write end is closed in all of them: what reads sees the end, and does not wait.
     while os.read(read_fd, 100):
         pass
     os.close(read_fd)
+
+
+def test_where_a_lock_is_waited_for_is_told() -> None:
+    """Code that waits in C for what never comes is told with its line."""
+
+    def wait_for_myself() -> bytes:
+        lock = threading.Lock()
+        with lock:
+            lock.acquire()
+        return b""
+
+    broken = run_in_fork(wait_for_myself, time_limit_s=0.3)
+
+    assert isinstance(broken, Broken)
+    assert "in wait_for_myself" in broken.traceback
 
 
 def test_a_crash_is_told() -> None:
