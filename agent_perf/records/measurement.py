@@ -83,6 +83,36 @@ class OperationTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultWindow:
+    """
+    A time in which something was made to go wrong.
+
+    Attributes:
+        name: What the scenario calls it, as ``redis outage``.
+        service: Where; of a partition both sides, ``app-redis``.
+        kind: ``outage``, ``slow``, ``errors``, ``reset``, ``hang``, ``partition``,
+            ``crash``, ``drop_first``.
+        start_ns: Begin, counted from the begin of what was measured.
+        end_ns: End, likewise: the run's if it lasted longer.
+    """
+
+    name: str
+    service: str
+    kind: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """A named thing, as ``breaker.llm``, came to *state* at *at_ns*, counted likewise."""
+
+    at_ns: int
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """
     What must be equal for two runs to be comparable, and what is good to know.
@@ -144,6 +174,8 @@ class Run:
         trace_digest: Hash of everything that happened, in order.
         targets: Metric to the largest value allowed, in the metric's base unit.
         tier: How much of the real code ran.
+        fault_windows: What was made to go wrong, by its begin.
+        states: Changes of state that the scenario told of, in order.
     """
 
     scenario: str
@@ -162,6 +194,8 @@ class Run:
     trace_digest: str
     targets: Mapping[str, float] = field(default_factory=dict)
     tier: Tier = Tier.CLIENT
+    fault_windows: tuple[FaultWindow, ...] = ()
+    states: tuple[StateChange, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.latency_ns) != len(self.path):
