@@ -1,7 +1,6 @@
 """Clients that need the real world: each is refused, with its place and the way out."""
 
 import socket
-import sqlite3
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -103,9 +102,11 @@ def test_sqlite_itself_is_open() -> None:
     """A sync engine on SQLite works: it reaches nothing, and takes no virtual time."""
 
     async def main(loop: SimLoop) -> tuple[object, float]:
-        engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(":memory:"))
+        engine = create_engine("sqlite://")
         with engine.connect() as connection:
-            return connection.execute(text("SELECT 1")).scalar(), loop.time()
+            found = connection.execute(text("SELECT 1")).scalar()
+        engine.dispose()
+        return found, loop.time()
 
     assert (1, 0.0) == simulate(main)
 
