@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from hypothesis import given, settings
@@ -32,11 +31,7 @@ class World:
         )
         self.http = SimHttp(draws, self.ledger)
         self.llm = SimLlm(self.http, draws, self.ledger, **kwargs)
-        self.client = openai.AsyncOpenAI(
-            base_url=self.llm.base_url,
-            api_key="test",
-            http_client=self.http.client(httpx2, timeout=60),
-        )
+        self.client = self.llm.openai(timeout=60)
 
     async def ask(self, messages: list[Any] | None = None, **kwargs: Any) -> Any:
         return await self.client.chat.completions.create(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim import llm
-from agent_perf.sim.services.llm_prices import Price
-from agent_perf.sim.services.llm_turns import content_of, script_of
+from agent_perf.sim.services.llm.prices import Price
+from agent_perf.sim.services.llm.turns import content_of, script_of
 
 
 @pytest.mark.parametrize(

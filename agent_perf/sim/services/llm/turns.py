@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from agent_perf.errors import ConfigError
-from agent_perf.sim.services.llm_chat import BYTES_PER_TOKEN
+from agent_perf.sim.services.llm.chat_request import BYTES_PER_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

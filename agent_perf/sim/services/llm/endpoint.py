@@ -7,30 +7,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.request import Witness, running_request
 from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
 from agent_perf.sim.services.http_loop import sim_loop
-from agent_perf.sim.services.llm_chat import ChatRequest, Message, Refusal, parse_chat
-from agent_perf.sim.services.llm_prices import PRICES, Price
-from agent_perf.sim.services.llm_stream import TokenStream
-from agent_perf.sim.services.llm_turns import (
-    Failure,
-    Script,
-    Text,
-    ToolCall,
-    Turn,
-    call_tool,
-    content_of,
-    fail,
-    rate_limited,
-    script_of,
-    text,
-)
-from agent_perf.sim.services.llm_wire import (
+from agent_perf.sim.services.llm.chat_request import ChatRequest, Message, Refusal, parse_chat
+from agent_perf.sim.services.llm.chat_wire import (
     SSE_HEADERS,
     Head,
     Speech,
@@ -41,20 +26,23 @@ from agent_perf.sim.services.llm_wire import (
     stream_chunks,
     text_speech,
 )
+from agent_perf.sim.services.llm.clients import sdk_client
+from agent_perf.sim.services.llm.prices import PRICES, Price
+from agent_perf.sim.services.llm.stream import TokenStream
+from agent_perf.sim.services.llm.turns import (
+    Failure,
+    Script,
+    Text,
+    ToolCall,
+    Turn,
+    content_of,
+    script_of,
+)
 from agent_perf.units import NS
 
-__all__ = [
-    "PRICES",
-    "ChatRequest",
-    "Message",
-    "Price",
-    "SimLlm",
-    "Turn",
-    "call_tool",
-    "fail",
-    "rate_limited",
-    "text",
-]
+if TYPE_CHECKING:
+    import anthropic
+    import openai
 
 _JSON_HEADERS: Final = (("content-type", "application/json"),)
 _TOKENS_DRAWN: Final = (24, 72)
@@ -105,6 +93,7 @@ class SimLlm:
         if tokens_per_chunk < 1:
             raise ConfigError(f"tokens_per_chunk={tokens_per_chunk}; want at least 1")
         self.base_url = f"http://{host}/v1"
+        self._http = http
         self._draws = draws
         self._witness = witness
         self._tokens_per_chunk = tokens_per_chunk
@@ -132,6 +121,24 @@ class SimLlm:
     def route(self, predicate: Callable[[ChatRequest], bool], *turns: Turn | ToolCall) -> None:
         """Let conversations for which *predicate* holds go through *turns*; first match wins."""
         self._routes.append((predicate, script_of(turns)))
+
+    def openai(self, **client_kwargs: Any) -> openai.AsyncOpenAI:
+        """Return openai's own client of this endpoint; arguments as its class takes them."""
+        client: openai.AsyncOpenAI = sdk_client(
+            self._http, "openai", "AsyncOpenAI", self.base_url, client_kwargs
+        )
+        return client
+
+    def anthropic(self, **client_kwargs: Any) -> anthropic.AsyncAnthropic:
+        """Return anthropic's own client of this endpoint; likewise."""
+        client: anthropic.AsyncAnthropic = sdk_client(
+            self._http,
+            "anthropic",
+            "AsyncAnthropic",
+            self.base_url.removesuffix("/v1"),
+            client_kwargs,
+        )
+        return client
 
     async def _answer(self, request: SimRequest) -> Reply:
         try:

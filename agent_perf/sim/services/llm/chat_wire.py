@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from agent_perf.sim.services.llm_chat import BYTES_PER_TOKEN, Refusal
-from agent_perf.sim.services.llm_turns import Failure, ToolCall
+from agent_perf.sim.services.llm.chat_request import BYTES_PER_TOKEN, Refusal
+from agent_perf.sim.services.llm.turns import Failure, ToolCall
 from agent_perf.sim.services.reply import Reply, json_reply
 
 SSE_HEADERS: Final = (("content-type", "text/event-stream; charset=utf-8"),)
