@@ -62,6 +62,10 @@ class SimLivelock(SimulationError):
     """Steps run for ever at one instant of virtual time."""
 
 
+class SimOverrun(SimulationError):
+    """A simulation ran past its limit of virtual time or of steps."""
+
+
 class RealWorldAccess(SimulationError):
     """Code in a simulation touched a real socket, thread, process or clock."""
 

@@ -18,8 +18,9 @@ from threading import get_ident
 from types import BuiltinFunctionType
 from typing import Final
 
-from agent_perf.errors import SimulationError
+from agent_perf.errors import SimLivelock, SimulationError
 from agent_perf.sim.loop import SimLoop
+from agent_perf.sim.spin import SpinWatch
 from agent_perf.units import NS
 
 _METH_NOARGS: Final = 4
@@ -41,21 +42,36 @@ def virtual_clocks(loop: SimLoop, epoch_s: int) -> Iterator[None]:
     Args:
         loop: Whose time they tell. The monotonic clocks begin at 0 with it.
         epoch_s: What calendars show at the loop's begin: Unix time, in seconds.
+
+    Raises:
+        SimLivelock: If the body waited for a clock to move without awaiting anything, even
+            if it swallowed the error.
     """
     thread_id = get_ident()
-    with _virtual_calendar(loop, epoch_s * NS, thread_id):
+    spin = SpinWatch()
+    with _virtual_calendar(loop, epoch_s * NS, thread_id, spin):
         clocks = [_exchange(name) for name in _CLOCKS]
         for clock in clocks:
-            clock.begin(loop, thread_id)
+            clock.begin(loop, thread_id, spin)
         try:
             yield
+        except SimLivelock:
+            raise
+        except Exception as error:
+            if spin.error is not None:
+                raise spin.error from error
+            raise
         finally:
             for clock in clocks:
                 clock.end()
+    if spin.error is not None:
+        raise spin.error
 
 
 @contextmanager
-def _virtual_calendar(loop: SimLoop, epoch_ns: int, thread_id: int) -> Iterator[None]:
+def _virtual_calendar(
+    loop: SimLoop, epoch_ns: int, thread_id: int, spin: SpinWatch
+) -> Iterator[None]:
     # Here, because it imports pytest where that is installed.
     import _time_machine  # type: ignore[import-not-found]  # It has no types.
     import time_machine
@@ -63,6 +79,7 @@ def _virtual_calendar(loop: SimLoop, epoch_ns: int, thread_id: int) -> Iterator[
     class LoopTraveller(time_machine.Traveller):
         def time_ns(self) -> int:
             if get_ident() == thread_id:
+                spin.note(loop.now_ns)
                 return epoch_ns + loop.now_ns
             # Another thread's monotonic clock is the real one.
             return boot_ns + time.monotonic_ns()
@@ -125,6 +142,7 @@ class _Exchange:
             self._original or 0
         )
         self._loop: SimLoop | None = None
+        self._spin = SpinWatch()
         self._thread_id = 0
         read = _CLOCKS[name]
 
@@ -133,14 +151,15 @@ class _Exchange:
             if loop is None or get_ident() != self._thread_id:
                 reading: float = real(time, None)
                 return reading
+            self._spin.note(loop._now_ns)
             return read(loop)
 
         signature = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p)
         self._stand_in = signature(clock)
 
-    def begin(self, loop: SimLoop, thread_id: int) -> None:
-        """Let the function tell *loop*'s time on thread *thread_id*."""
-        self._loop, self._thread_id = loop, thread_id
+    def begin(self, loop: SimLoop, thread_id: int, spin: SpinWatch) -> None:
+        """Let the function tell *loop*'s time on thread *thread_id*, and *spin* of it."""
+        self._loop, self._thread_id, self._spin = loop, thread_id, spin
         self._definition.ml_meth = ctypes.cast(self._stand_in, ctypes.c_void_p).value
 
     def end(self) -> None:

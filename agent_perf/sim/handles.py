@@ -56,3 +56,10 @@ class SimTimer(SimHandle, asyncio.TimerHandle):
     def when(self) -> float:
         """Return the instant at which the callback runs, in virtual seconds."""
         return self._when / NS
+
+
+def cancelled_handle() -> SimHandle:
+    """Return a handle that never runs: a mark in a queue."""
+    handle = SimHandle.__new__(SimHandle)
+    handle.cancel()
+    return handle

@@ -9,6 +9,7 @@ at one instant runs in the order in which it was scheduled, as on asyncio's own 
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio import Handle
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -17,19 +18,22 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from agent_perf.errors import UsageError
-from agent_perf.sim.handles import SimHandle, SimTimer
+from agent_perf.sim.handles import SimHandle, SimTimer, cancelled_handle
 from agent_perf.sim.ordered import OrderedWeakSet
 from agent_perf.sim.steps import step_name
-from agent_perf.sim.stuck import deadlock, livelock
+from agent_perf.sim.stuck import deadlock, livelock, overrun
 from agent_perf.sim.tasks import SimTask
 from agent_perf.sim.threadless import EXECUTOR_WORKERS, ExecutorPolicy, ThreadlessLoop
+from agent_perf.sim.watching import Meter, Trace, watched
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-Trace = Callable[[int, Handle], object]
 
 STEPS_PER_INSTANT_MAX: Final = 200_000
 """More steps than an honest burst takes at one instant: beyond it, somebody polls."""
+
+STEPS_MAX: Final = 50_000_000
+"""Some minutes of real time: a million requests on stubs take fewer."""
 
 # As a float, because a delay is one: int * float would convert each time.
 _NS: Final = 1e9
@@ -55,6 +59,9 @@ class SimLoop(ThreadlessLoop):
         executor_workers: As in ThreadlessLoop.
         steps_per_instant_max: Steps at one instant after which SimLivelock is raised.
         trace: Called before each step with the virtual time in ns and the handle.
+        meter: Called with each handle in place of running it: runs it, and charges for it.
+        virtual_limit_s: Virtual time after which SimOverrun is raised, > 0.
+        steps_max: Steps after which SimOverrun is raised, >= 1; looked at every 10,000.
         housekeeping: Called between instants, every 10,000 steps or so.
     """
 
@@ -69,6 +76,9 @@ class SimLoop(ThreadlessLoop):
         executor_workers: int = EXECUTOR_WORKERS,
         steps_per_instant_max: int = STEPS_PER_INSTANT_MAX,
         trace: Trace | None = None,
+        meter: Meter | None = None,
+        virtual_limit_s: float = math.inf,
+        steps_max: int = STEPS_MAX,
         housekeeping: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(executor=executor, executor_workers=executor_workers)
@@ -82,10 +92,15 @@ class SimLoop(ThreadlessLoop):
         self._step_count = 0
         self._steps_per_instant_max = steps_per_instant_max
         # Marks lie in the queue like cancelled handles: what comes before them has run.
-        self._stop_mark = _cancelled_handle()
-        self._wake_mark = _cancelled_handle()
+        self._stop_mark = cancelled_handle()
+        self._wake_mark = cancelled_handle()
         self._wake_marked = False
-        self._trace = trace
+        self._run_watched = watched(self, trace, meter)
+        # No later than "never": what waits for that waits in vain, and that is a deadlock.
+        self._limit_ns = _NEVER_NS - 1
+        if virtual_limit_s * _NS < _NEVER_NS:
+            self._limit_ns = round(virtual_limit_s * _NS)
+        self._steps_max = steps_max
         self._task_sequence = 0
         self._hash_sequence = 0
 
@@ -196,7 +211,7 @@ class SimLoop(ThreadlessLoop):
 
     def _run_once(self) -> None:  # noqa: C901  # The hot path: a call each would cost a tenth.
         """Run callbacks, instant by instant, until the loop is stopped."""
-        ready, trace = self._ready, self._trace
+        ready, run_watched = self._ready, self._run_watched
         popleft = ready.popleft
         while True:
             begin_ns, step = self._now_ns, 0
@@ -215,10 +230,11 @@ class SimLoop(ThreadlessLoop):
                         self._step_count += step
                         return
                     continue
-                if trace is not None:
-                    trace(self._now_ns, handle)
                 try:
-                    handle._context.run(callback, *handle._args)
+                    if run_watched is None:
+                        handle._context.run(callback, *handle._args)
+                    else:
+                        run_watched(handle)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:  # noqa: BLE001  # The loop's handler decides.
@@ -241,8 +257,10 @@ class SimLoop(ThreadlessLoop):
         else:
             raise deadlock(self)
         if due_ns > self._now_ns:
-            if due_ns >= _NEVER_NS:
-                raise deadlock(self)
+            if due_ns > self._limit_ns:
+                # Put back, for the tasks that are cancelled after the error.
+                heappush(heap, (due_ns, 0, timer))
+                raise deadlock(self) if due_ns >= _NEVER_NS else overrun(self, self._step_count)
             self._now_ns = due_ns
         ready.append(timer)
         while heap and heap[0][0] <= due_ns:
@@ -257,6 +275,10 @@ class SimLoop(ThreadlessLoop):
 
     def _keep_house(self) -> None:
         self._keep_house_at = self._step_count + _HOUSEKEEPING_STEPS
+        if self._step_count > self._steps_max or self._now_ns > self._limit_ns:
+            # Once: the tasks that are cancelled now take steps of their own.
+            self._steps_max = self._step_count + self._steps_max
+            raise overrun(self, self._step_count)
         heap = self._heap
         if len(heap) > self._sweep_above:
             heap[:] = [entry for entry in heap if entry[2]._callback is not None]
@@ -288,9 +310,3 @@ class SimLoop(ThreadlessLoop):
         if self._task_factory is not None:
             return super().create_task(coro, name=name, context=context, **kwargs)
         return SimTask(coro, loop=self, name=str(name), context=context, **kwargs)
-
-
-def _cancelled_handle() -> SimHandle:
-    handle = _new(SimHandle)
-    handle.cancel()
-    return handle

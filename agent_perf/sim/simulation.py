@@ -5,6 +5,7 @@ One simulation: a fresh loop, virtual clocks, a closed world, a seeded `random`.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,9 +17,10 @@ from agent_perf.sim.compat import compatible
 from agent_perf.sim.entropy import seeded_entropy
 from agent_perf.sim.garbage import collected_by_hand
 from agent_perf.sim.guard import guarded
-from agent_perf.sim.loop import SimLoop, Trace
+from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.request import BACKGROUND_ID, request_scope
 from agent_perf.sim.threadless import ExecutorPolicy
+from agent_perf.sim.watching import Meter, Trace
 
 T = TypeVar("T")
 
@@ -35,6 +37,8 @@ def simulate(
     epoch_s: int = EPOCH_S,
     executor: ExecutorPolicy = "refuse",
     trace: Trace | None = None,
+    meter: Meter | None = None,
+    virtual_limit_s: float = math.inf,
     seed: int = 0,
 ) -> T:
     """
@@ -50,11 +54,15 @@ def simulate(
         epoch_s: Unix time at the begin, in seconds, as `time.time` shows it.
         executor: As in SimLoop.
         trace: As in SimLoop.
+        meter: As in SimLoop.
+        virtual_limit_s: As in SimLoop.
         seed: Of all randomness; the state of `random` and numpy is restored afterwards.
 
     Raises:
         SimDeadlock: If tasks wait and nothing is left that could wake them.
-        SimLivelock: If steps run for ever at one instant.
+        SimLivelock: If steps run for ever at one instant, or one step waits for the clock
+            to move.
+        SimOverrun: If it is still running at *virtual_limit_s*.
         RealWorldAccess: If code tried to reach a real socket, thread or process, or to
             sleep in real time, even if that code swallowed the error.
         UsageError: If called within a simulation or a running event loop.
@@ -62,7 +70,13 @@ def simulate(
     with ExitStack() as stack:
         stack.enter_context(_alone())
         collect = stack.enter_context(collected_by_hand())
-        loop = SimLoop(executor=executor, trace=trace, housekeeping=collect)
+        loop = SimLoop(
+            executor=executor,
+            trace=trace,
+            meter=meter,
+            virtual_limit_s=virtual_limit_s,
+            housekeeping=collect,
+        )
         stack.callback(loop.close)
         stack.enter_context(request_scope(BACKGROUND_ID))
         stack.enter_context(compatible(loop))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from agent_perf.errors import SimDeadlock, SimLivelock
+from agent_perf.errors import SimDeadlock, SimLivelock, SimOverrun
 from agent_perf.sim.steps import task_place
 
 _TASKS_SHOWN_MAX: Final = 20
@@ -27,6 +27,16 @@ def livelock(loop: asyncio.AbstractEventLoop, steps: int) -> SimLivelock:
         f"virtual time {loop.time():.9f} s: {steps} steps, and no time passed; somebody polls "
         "with sleep(0) or schedules itself again at once: sleep for a while, or await an "
         f"event. Pending tasks:\n{_pending(loop)}"
+    )
+
+
+def overrun(loop: asyncio.AbstractEventLoop, steps: int) -> SimOverrun:
+    """Return the error for a loop that is past its limit of virtual time or of steps."""
+    return SimOverrun(
+        f"virtual time {loop.time():.9f} s, {steps} steps: the simulation should have "
+        "ended by now; either something repeats for ever and the rest waits for what will not "
+        f"happen, or the limit is too low: raise `virtual_limit_s`. Pending tasks:\n"
+        f"{_pending(loop)}"
     )
 
 
