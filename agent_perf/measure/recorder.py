@@ -78,8 +78,8 @@ class Recorder:
     def restart(self) -> None:
         """Forget all requests and counts so far: the warm-up is over."""
         self._start_ns = self._now_ns()
-        self._counts: Counter[str] = Counter()
-        self._details: Counter[tuple[str, str]] = Counter()
+        # By name and detail. A plain dict: a request counts some thirty times.
+        self._amounts: dict[tuple[str, str], int] = {}
         self._open: dict[int, _Open] = {}
         self._done: dict[int, _Done] = {}
         self._last_end_ns = self._start_ns
@@ -95,14 +95,18 @@ class Recorder:
         latency_ns = now_ns - request.intended_ns
         self._done[request_id] = _Done(request.intended_ns, latency_ns, path, error, request.spans)
         self._last_end_ns = now_ns
-        self._note(("end", request_id, now_ns, path, error))
+        self._trace.append(("end", request_id, now_ns, path, error))
+        if len(self._trace) >= _TRACE_CHUNK:
+            self._flush_trace()
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Take note of *amount* units of work *name*."""
-        self._counts[name] += amount
-        if detail:
-            self._details[name, detail] += amount
-        self._note((name, self._request_id(), self._now_ns(), amount, detail))
+        key = (name, detail)
+        self._amounts[key] = self._amounts.get(key, 0) + amount
+        trace = self._trace
+        trace.append((name, self._request_id(), self._now_ns(), amount, detail))
+        if len(trace) >= _TRACE_CHUNK:
+            self._flush_trace()
 
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         """Take note of an operation of the running request, on the loop's clock."""
@@ -110,7 +114,10 @@ class Recorder:
         request = self._open.get(request_id)
         if request is not None:
             request.spans.append((name, start_ns, end_ns, detail))
-        self._note((name, request_id, start_ns, end_ns, detail))
+        trace = self._trace
+        trace.append((name, request_id, start_ns, end_ns, detail))
+        if len(trace) >= _TRACE_CHUNK:
+            self._flush_trace()
 
     def finish(self) -> Recording:
         """Return what was taken down since the last restart."""
@@ -120,28 +127,26 @@ class Recorder:
             done = self._done[request_id]
             totals.add(done.spans, done.intended_ns + done.latency_ns)
         self._flush_trace()
+        counts: Counter[str] = Counter()
+        for (name, _), amount in self._amounts.items():
+            counts[name] += amount
         return Recording(
             latency_ns=tuple(self._done[i].latency_ns for i in ordered),
             path=tuple(self._done[i].path for i in ordered),
             errors={i: error for i in ordered if (error := self._done[i].error) is not None},
             duration_ns=self._last_end_ns - self._start_ns,
-            counts=dict(sorted(self._counts.items())),
+            counts=dict(sorted(counts.items())),
             details={
                 f"{name}:{detail}": amount
                 for (name, detail), amount in sorted(
-                    sorted(self._details.items()), key=lambda item: -item[1]
+                    sorted(item for item in self._amounts.items() if item[0][1]),
+                    key=lambda item: -item[1],
                 )[:_DETAILS_MAX]
             },
             operations=totals.result(),
             exemplar=_exemplar(self._done),
             trace_digest=self._hash.hexdigest(),
         )
-
-    def _note(self, event: tuple[object, ...]) -> None:
-        trace = self._trace
-        trace.append(event)
-        if len(trace) >= _TRACE_CHUNK:
-            self._flush_trace()
 
     def _flush_trace(self) -> None:
         self._hash.update(repr(self._trace).encode())
