@@ -103,10 +103,7 @@ class Draws:
         Raises:
             ConfigError: If there is no such table.
         """
-        distribution = self.tables.get(table)
-        if distribution is None:
-            raise ConfigError(f"no latency table {table!r}; there are {sorted(self.tables)}")
-        return distribution.at(self._at(operation, request_id, 0))
+        return self._table(table).at(self.u53_for(operation, request_id))
 
     def integer(self, operation: str, low: int, high: int) -> int:
         """Return the next draw for *operation*, uniform on *low* to *high*, both included."""
