@@ -15,8 +15,10 @@ from typing import Any, Final, Protocol
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.request import Witness
+from agent_perf.sim.wire.exposure import expose
 from agent_perf.sim.wire.line import Line, Link
 from agent_perf.sim.wire.server import Listener, WireServer
 from agent_perf.sim.wire.transport import Address, Tap, WireTransport
@@ -52,7 +54,7 @@ class Network:
     """
     The hosts of one simulation.
 
-    Counts: tcp_connects, tcp_writes (what leaves an end at one instant), tcp_bytes (both
+    Counts: tcp_connects, tcp_writes (what a client sends at one instant), tcp_bytes (both
     ways); for a link of service ``redis``: redis_connects. Span: redis.connect.
 
     Args:
@@ -78,6 +80,8 @@ class Network:
         self._listeners: dict[tuple[str, int | None], Listener] = {}
         self._links: dict[str, Link] = {}
         self._connections = 0
+        # The clients' ends: a dict, because its order is that of connecting.
+        self._open: dict[WireTransport, None] = {}
         loop.network = self
 
     def set_link(self, host: str, link: Link) -> None:
@@ -107,6 +111,12 @@ class Network:
     def unlisten(self, listener: Listener) -> None:
         """Refuse connections to *listener* from now on; those that are open stay."""
         self._listeners.pop((listener.host, listener.port), None)
+
+    def close(self) -> None:
+        """End the connections that are still open: nobody is there any more to be told."""
+        for end in self._open:
+            end.forsake()
+        self._open.clear()
 
     # -- What the loop asks
 
@@ -169,15 +179,18 @@ class Network:
             raise ValueError("host and port was not specified and no sock specified")
         name = self._known(host)
         link = self._links.get(name, self._link)
-        await self._shake_hands(name, int(port), link)
+        point = self._point(name, int(port))
+        await self._shake_hands(name, int(port), link, point)
         listener = self._listener(name, int(port))
         if listener is None:
             raise ConnectionRefusedError(
                 111, f"Connect call failed: nobody listens on {name}:{port} in this simulation"
             )
         client, server = self._ends(listener, int(port), link)
+        if point is not None:
+            expose(client, server, point)
         server_protocol = listener.factory()
-        tap: Tap = _Meter(self, name, link.service)
+        tap: Tap = _Meter(self, self._loop, name, link.service)
         tapped = getattr(server_protocol, "tap", None)
         client.tap = tap if tapped is None else tapped(tap)
         server.set_protocol(server_protocol)
@@ -189,13 +202,19 @@ class Network:
 
     # -- Connecting
 
-    async def _shake_hands(self, name: str, port: int, link: Link) -> None:
+    async def _shake_hands(
+        self, name: str, port: int, link: Link, point: FaultPoint | None
+    ) -> None:
         operation, detail = f"{link.service}.connect", f"{name}:{port}"
         start_ns = self._loop.now_ns
         self.witness.count("tcp_connects", 1, detail)
         self.witness.count(f"{link.service}_connects", 1, detail)
+        latency_ns = self.draws.ns(operation)
         try:
-            await asyncio.sleep(self.draws.ns(operation) / NS)
+            if point is not None:
+                await point.admit(operation, detail)
+                latency_ns = point.stretch(operation, latency_ns, detail)
+            await asyncio.sleep(latency_ns / NS)
         finally:
             self.witness.span(operation, start_ns, self._loop.now_ns, detail)
 
@@ -205,20 +224,21 @@ class Network:
         here = (_CLIENT_ADDRESS, self._next_port())
         there = (self._address(listener.host), port)
 
-        def end(own: Address, other: Address, on_lost: Callable[[Any], object]) -> WireTransport:
+        def end(own: Address, other: Address) -> WireTransport:
             return WireTransport(
                 self._loop,
                 Line(link),
                 own=own,
                 other=other,
                 segment_bytes=link.segment_bytes,
-                on_lost=on_lost,
             )
 
-        client = end(here, there, lambda _: None)
-        server = end(there, here, listener.forget)
+        client, server = end(here, there), end(there, here)
         client.peer, server.peer = server, client
         listener.open[server] = None
+        server.on_lost.append(lambda: listener.forget(server))
+        self._open[client] = None
+        client.on_lost.append(lambda: self._open.pop(client, None))
         return client, server
 
     def _next_port(self) -> int:
@@ -234,9 +254,7 @@ class Network:
 
     def _known(self, host: str | bytes | None) -> str:
         name = self._name(host)
-        if name not in self._addresses and (
-            self.fallback is None or self.fallback(name) is None
-        ):
+        if name not in self._addresses and (self.fallback is None or self.fallback(name) is None):
             self._loop.refusals.refuse(f"a connection to {name!r}", _UNKNOWN)
         return name
 
@@ -256,6 +274,10 @@ class Network:
             found = self.fallback(name)
         return found
 
+    def _point(self, name: str, port: int) -> FaultPoint | None:
+        listener = self._listener(name, port)
+        return None if listener is None else listener.faults()
+
     def _refuse_options(self, call: str, options: dict[str, Any]) -> None:
         if options.get("ssl"):
             self._loop.refusals.refuse(f"loop.{call}(ssl=...)", _TLS)
@@ -269,18 +291,28 @@ class Network:
 class _Meter:
     """Counts what passes one connection, and draws how long it takes."""
 
-    __slots__ = ("_draws", "_host", "_trip", "_witness")
+    __slots__ = ("_draws", "_half_ns", "_host", "_loop", "_sent_ns", "_trip", "_witness")
 
-    def __init__(self, network: Network, host: str, service: str) -> None:
+    def __init__(self, network: Network, loop: SimLoop, host: str, service: str) -> None:
         self._draws = network.draws
         self._witness = network.witness
+        self._loop = loop
         self._host = host
         self._trip = f"{service}.trip"
+        self._sent_ns = -1
+        self._half_ns = 0
 
     def sent(self, size_bytes: int) -> int:
-        self._witness.count("tcp_writes", 1, self._host)
         self._witness.count("tcp_bytes", size_bytes, self._host)
-        return self._draws.ns(self._trip) // 2
+        # What leaves at one instant shares the way: one draw, one write.
+        if self._sent_ns != self._loop.now_ns:
+            self._sent_ns = self._loop.now_ns
+            self._witness.count("tcp_writes", 1, self._host)
+            self._half_ns = self._draws.ns(self._trip) // 2
+        return self._half_ns
 
     def received(self, size_bytes: int) -> None:
         self._witness.count("tcp_bytes", size_bytes, self._host)
+
+    def lost(self) -> None:
+        """Do nothing: what is measured is measured."""

@@ -13,7 +13,12 @@ from agent_perf.sim.wire.sockets import WireSocket
 from agent_perf.sim.wire.transport import WireTransport
 
 if TYPE_CHECKING:
+    from agent_perf.sim.faults import FaultPoint
     from agent_perf.sim.wire.network import Network
+
+
+def _none() -> None:
+    return None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -25,12 +30,14 @@ class Listener:
         host: Its name.
         port: None: all ports that nobody else listens on.
         factory: Makes the protocol of each connection.
+        faults: Tells what may go wrong there; None: nothing.
         open: The servers' ends of the connections, oldest first.
     """
 
     host: str
     port: int | None
     factory: Callable[[], asyncio.BaseProtocol]
+    faults: Callable[[], FaultPoint | None] = _none
     open: dict[WireTransport, None] = field(default_factory=dict)
 
     def forget(self, end: WireTransport) -> None:

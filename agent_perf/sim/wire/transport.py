@@ -38,6 +38,9 @@ class Tap(Protocol):
     def received(self, size_bytes: int) -> None:
         """Take note that this much has arrived at the client."""
 
+    def lost(self) -> None:
+        """Take note that the client's end is gone."""
+
 
 class WireTransport(_FlowControlMixin, asyncio.Transport):
     """
@@ -49,12 +52,13 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
         own: This end's address.
         other: The other end's.
         segment_bytes: As in Link.
-        on_lost: Called once, when this end is gone.
 
     Attributes:
         peer: The other end.
         tap: Of a client's end; None at the server's.
         line: As given.
+        on_lost: Called when this end is gone.
+        blocked: Asked, on arrival, how long nothing passes, in ns; None: all passes.
     """
 
     peer: WireTransport
@@ -69,14 +73,14 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
         own: Address,
         other: Address,
         segment_bytes: int | None,
-        on_lost: Callable[[WireTransport], object],
     ) -> None:
         super().__init__({"sockname": own, "peername": other}, loop)
         self.tap: Tap | None = None
+        self.blocked: Callable[[], int] | None = None
         self.line = line
         self._socket = WireSocket(own, other, self._is_readable)
         self._segment_bytes = segment_bytes
-        self._on_lost = on_lost
+        self.on_lost: list[Callable[[], object]] = []
         self._protocol = None
         self._out: list[bytes] = []
         self._out_bytes = 0
@@ -186,6 +190,10 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
             self._post(0, self.peer.cut, reason)
             self._force(ConnectionResetError(104, reason))
 
+    def forsake(self) -> None:
+        """End both ends without a word: the simulation is over."""
+        self._closing = self._lost = self.peer._closing = self.peer._lost = True
+
     # -- Sending
 
     def _flush(self) -> None:
@@ -253,6 +261,9 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
 
     def arrive(self, data: bytes | None, half_ns: int) -> None:
         """Take *data* from the other end, None for its end, that took *half_ns* to come."""
+        if self.blocked is not None and (wait_ns := self.blocked()):
+            self._loop.call_later(wait_ns / NS, self.arrive, data, half_ns)
+            return
         if self.tap is None:
             # The way back takes as long as the way there: one draw for a round trip.
             self.line.half_ns = half_ns
@@ -334,11 +345,14 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
             self._post(0, self.peer.cut, _RESET)
         self._send_fin()
         self._inbox.clear()
+        if self.tap is not None:
+            self.tap.lost()
         protocol, self._protocol = self._protocol, None
         try:
             protocol.connection_lost(error)
         finally:
-            self._on_lost(self)
+            for call in self.on_lost:
+                call()
 
 
 def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
