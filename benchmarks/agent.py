@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from functools import cache
 
 import httpx2
-import openai
 
 from agent_perf import World, scenario
 from agent_perf.asv_plugin import Cache, ScenarioBenchmark, drive, in_world, per_call
@@ -115,9 +114,7 @@ async def _agent(world: World, *, with_tools: bool) -> AsyncIterator[Agent]:
             ).send_batch
         ) as events,
     ):
-        client = openai.AsyncOpenAI(
-            api_key="simulated", base_url=world.llm.base_url, http_client=llm_http
-        )
+        client = world.llm.openai(http_client=llm_http)
         memory = _Memory(database)
         tools = [_search_tool(memory)] if with_tools else []
         store: RedisStore[str] = RedisStore(redis, namespace="answers", kind=str)

@@ -20,7 +20,6 @@ _HARNESS: Final = (
     "load",
     "measure",
     "suite/declaration.py",
-    "suite/loading.py",
     "suite/world.py",
     "suite/runner.py",
     "records",

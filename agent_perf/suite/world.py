@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agent_perf.errors import UsageError
 from agent_perf.records import Tier
@@ -34,7 +34,7 @@ class World:
     def __init__(
         self, loop: SimLoop, draws: Draws, witness: Witness, *, tier: Tier = Tier.CLIENT
     ) -> None:
-        if tier is not Tier.CLIENT:
+        if tier is Tier.WIRE:
             raise UsageError(f"tier {tier.value!r} is not there yet; want {Tier.CLIENT.value!r}")
         self._loop = loop
         self.tier = tier
@@ -69,6 +69,11 @@ class World:
     @cached_property
     def redis(self) -> SimRedis:
         """A Redis server; ``.client()`` gives real redis-py clients of it."""
+        if self.tier is Tier.STUB:
+            from agent_perf.sim.stubs.redis import StubRedis
+
+            # Typed as what it stands for: scenarios are written for the real client.
+            return cast("SimRedis", StubRedis(self.draws, self.witness))
         from agent_perf.sim import SimRedis
 
         return SimRedis(self.draws, self.witness)
@@ -76,6 +81,10 @@ class World:
     @cached_property
     def database(self) -> SimDatabase:
         """A SQL database; ``.engine()`` gives real SQLAlchemy async engines on it."""
+        if self.tier is Tier.STUB:
+            from agent_perf.sim.stubs.database import StubDatabase
+
+            return StubDatabase(self.draws, self.witness)
         from agent_perf.sim import SimDatabase
 
         return SimDatabase(self.draws, self.witness)
@@ -83,6 +92,10 @@ class World:
     @cached_property
     def http(self) -> SimHttp:
         """The network; ``.client()`` gives real httpx clients on it."""
+        if self.tier is Tier.STUB:
+            from agent_perf.sim.stubs.http import StubHttp
+
+            return StubHttp(self.draws, self.witness)
         from agent_perf.sim import SimHttp
 
         return SimHttp(self.draws, self.witness)
@@ -90,6 +103,10 @@ class World:
     @cached_property
     def llm(self) -> SimLlm:
         """A model endpoint that speaks OpenAI's chat completions, at ``.base_url``."""
+        if self.tier is Tier.STUB:
+            from agent_perf.sim.stubs.llm import StubLlm
+
+            return StubLlm(self.http, self.draws, self.witness)
         from agent_perf.sim import SimLlm
 
         return SimLlm(self.http, self.draws, self.witness)

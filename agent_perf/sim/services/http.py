@@ -100,7 +100,7 @@ class SimHttp:
             max_keepalive_connections: Idle connections that are kept.
             keepalive_expiry_s: How long they are.
         """
-        dialect = dialect_of(cast("ModuleType", library))
+        dialect = self._dialect(cast("ModuleType", library))
         pool = ConnectionPool(
             max_connections=max_connections,
             max_keepalive_connections=max_keepalive_connections,
@@ -133,6 +133,9 @@ class SimHttp:
             keepalive_expiry_s=limits.keepalive_expiry,
         )
         return library.AsyncClient(transport=transport, **client_kwargs)
+
+    def _dialect(self, library: ModuleType) -> Dialect:
+        return dialect_of(library)
 
     def connect_ns(self) -> int:
         """Return the latency of a handshake: a draw of ``http.connect``."""

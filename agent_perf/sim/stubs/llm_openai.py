@@ -1,0 +1,262 @@
+"""
+What stands for openai's client: chat completions, whole or streamed, over a stubbed HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, NoReturn, Self
+
+import msgspec
+import openai
+
+from agent_perf.sim.stubs.llm_messages import Chunk, Completion
+from agent_perf.sim.stubs.refusal import refuse
+
+_KINDS: Final[dict[int, type[openai.APIStatusError]]] = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    409: openai.ConflictError,
+    422: openai.UnprocessableEntityError,
+    429: openai.RateLimitError,
+}
+# Those of openai's client: "Retries", in its README; _constants.py and _base_client.py.
+_RETRIES_MAX: Final = 2
+_RETRIED: Final = frozenset({408, 409, 429})
+_DELAY_S: Final = (0.5, 8.0)
+_ASKED_DELAY_S_MAX: Final = 60.0
+_TIMEOUT: Final = (5.0, 600.0, 600.0, 600.0)
+
+_chunk_decoder: Final = msgspec.json.Decoder(Chunk)
+_completion_decoder: Final = msgspec.json.Decoder(Completion)
+
+
+class StubOpenAi:
+    """
+    Args:
+        api_key: Sent as the bearer.
+        base_url: Where it calls.
+        http_client: A stubbed one, or a real one.
+        max_retries: Of a request that failed for a reason that may pass, >= 0.
+        timeout: As httpx takes it; None: 600 s, and 5 s to connect.
+        default_headers: Of all requests.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: Any,
+        http_client: Any,
+        max_retries: int = _RETRIES_MAX,
+        timeout: Any = None,
+        default_headers: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, value in kwargs.items():
+            if value is not None:
+                refuse(f"llm.openai({name}=...)")
+        self.api_key = api_key
+        self.base_url = str(base_url).rstrip("/")
+        self.max_retries = max_retries
+        self.timeout = timeout
+        self._http = http_client
+        self._headers = dict(default_headers or {})
+        self._sent_headers = {
+            "authorization": f"Bearer {api_key}",
+            "content-type": "application/json",
+            **self._headers,
+        }
+
+    @property
+    def chat(self) -> Self:
+        """The resource ``chat``, which is this object itself."""
+        return self
+
+    @property
+    def completions(self) -> Self:
+        """The resource ``chat.completions``, likewise."""
+        return self
+
+    def with_options(self, **options: Any) -> StubOpenAi:
+        """Return a client with these arguments in place of its own."""
+        own: dict[str, Any] = {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "http_client": self._http,
+            "max_retries": self.max_retries,
+            "timeout": self.timeout,
+            "default_headers": self._headers,
+        }
+        return StubOpenAi(**own | options)
+
+    copy = with_options
+
+    async def create(
+        self,
+        *,
+        stream: bool | None = None,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **body: Any,
+    ) -> Any:
+        """
+        Return a completion, or with *stream* its chunks.
+
+        Raises:
+            openai.OpenAIError: As the real client.
+        """
+        body = {name: value for name, value in body.items() if not _is_left_out(value)}
+        if isinstance(stream, bool):
+            body["stream"] = stream
+        body |= extra_body or {}
+        headers = self._sent_headers | dict(extra_headers or {})
+        limits = self.timeout if timeout is None or _is_left_out(timeout) else timeout
+        request = self._http.build_request(
+            "POST",
+            f"{self.base_url}/chat/completions",
+            json=body,
+            headers=headers,
+            timeout=_TIMEOUT if limits is None or _is_left_out(limits) else limits,
+        )
+        response = await self._send(request, stream=body.get("stream") is True)
+        if body.get("stream") is True:
+            return StubStream(response)
+        return _completion_decoder.decode(await response.aread())
+
+    async def close(self) -> None:
+        """Close the HTTP client."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse(f"llm.openai()'s {name!r}")
+
+    async def _send(self, request: Any, *, stream: bool) -> Any:
+        for retry in range(self.max_retries + 1):
+            left = self.max_retries - retry
+            asked = ""
+            try:
+                response = await self._http.send(request, stream=stream)
+            except Exception as error:
+                if not left or not _is_of_transport(error):
+                    raise _connection_error(error, request) from error
+            else:
+                if response.status_code < 400:
+                    return response
+                await response.aread()
+                if not left or not _may_pass(response.status_code):
+                    raise _status_error(response)
+                asked = response.headers.get("retry-after", "")
+            await asyncio.sleep(_delay_s(retry, asked))
+        raise AssertionError("the last attempt returns or raises")
+
+
+class StubStream:
+    """
+    What stands for ``AsyncStream``.
+
+    Attributes:
+        response: Whose body it is.
+    """
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+        self._chunks = self._read()
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        """Return the iterator over the chunks."""
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """Return the next chunk when it has arrived."""
+        return await anext(self._chunks)
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._chunks.aclose()
+        await self.response.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _read(self) -> AsyncGenerator[Chunk, None]:
+        decode, rest = _chunk_decoder.decode, b""
+        async for data in self.response.aiter_bytes():
+            *events, rest = (rest + data).split(b"\n\n")
+            for event in events:
+                payload = event.removeprefix(b"data: ")
+                if payload == b"[DONE]":
+                    # The rest is read all the same: else the connection could not be used again.
+                    continue
+                if payload.startswith(b'{"error"'):
+                    raise _event_error(payload, self.response)
+                yield decode(payload)
+
+
+def _is_left_out(value: object) -> bool:
+    return isinstance(value, (openai.NotGiven, openai.Omit))
+
+
+def _is_of_transport(error: Exception) -> bool:
+    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+
+
+def _may_pass(status: int) -> bool:
+    return status in _RETRIED or status >= 500
+
+
+def _delay_s(retry: int, asked: str) -> float:
+    with suppress(ValueError):
+        if 0 < float(asked) <= _ASKED_DELAY_S_MAX:
+            return float(asked)
+    first_s, most_s = _DELAY_S
+    delay_s: float = min(first_s * 2**retry, most_s) * (1 - 0.25 * random.random())
+    return delay_s
+
+
+def _connection_error(error: Exception, request: Any) -> Exception:
+    if not _is_of_transport(error):
+        return error
+    if any(kind.__name__ == "TimeoutException" for kind in type(error).__mro__):
+        return openai.APITimeoutError(request=request)
+    return openai.APIConnectionError(request=request)
+
+
+def _status_error(response: Any) -> Exception:
+    status, body = response.status_code, _parsed(response.content)
+    others = openai.InternalServerError if status >= 500 else openai.APIStatusError
+    kind = _KINDS.get(status, others)
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    return kind(f"Error code: {status} - {body}", response=response, body=inner)
+
+
+def _event_error(payload: bytes, response: Any) -> Exception:
+    inner = msgspec.json.decode(payload)["error"]
+    message = inner.get("message") if isinstance(inner, dict) else None
+    return openai.APIError(
+        message or "An error occurred during streaming", request=response.request, body=inner
+    )
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return content.decode("utf-8", "replace")
