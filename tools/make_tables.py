@@ -77,6 +77,7 @@ TABLES = {
     "disk.read": lognormal(0.1, 0.40),
     "think": exponential(1000.0),
     "http.connect": lognormal(1.5, 0.30),
+    "http.trip": lognormal(0.5, 0.25),
 }
 
 

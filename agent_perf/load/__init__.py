@@ -1,5 +1,44 @@
 """Who asks, when, and for what."""
 
-from agent_perf.load.driver import Ask, Desk, Ledger, Request, drive_closed, error_category
+from agent_perf.load.arrivals import Arrival, Dice, Limits, Shape
+from agent_perf.load.closed import Closed, drive_for
+from agent_perf.load.driver import (
+    NO_LIMITS,
+    SETTLE_S,
+    Ask,
+    Desk,
+    Ledger,
+    Request,
+    drive_closed,
+    drive_open,
+    error_category,
+    warm_up,
+)
+from agent_perf.load.shapes import Burst, Constant, Gamma, Poisson, Ramp, Soak, Spike, Stress
 
-__all__ = ["Ask", "Desk", "Ledger", "Request", "drive_closed", "error_category"]
+__all__ = [
+    "NO_LIMITS",
+    "SETTLE_S",
+    "Arrival",
+    "Ask",
+    "Burst",
+    "Closed",
+    "Constant",
+    "Desk",
+    "Dice",
+    "Gamma",
+    "Ledger",
+    "Limits",
+    "Poisson",
+    "Ramp",
+    "Request",
+    "Shape",
+    "Soak",
+    "Spike",
+    "Stress",
+    "drive_closed",
+    "drive_for",
+    "drive_open",
+    "error_category",
+    "warm_up",
+]

@@ -1,16 +1,30 @@
 """
 Drives requests at a system, and takes down each from its intended start.
+
+Two kinds of users: those who wait for the answer before they ask again, and those who
+do not know of each other and arrive when they arrive. With the first kind a slow system
+is asked less; only the second shows what happens when it cannot keep up.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractContextManager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
-from agent_perf.errors import AgentPerfError, BrokenError
+from agent_perf.errors import BrokenError, UsageError
+from agent_perf.load.arrivals import Arrival, Limits, RateLimit
+from agent_perf.units import NS
+
+T = TypeVar("T")
+
+SETTLE_S: Final = 1.0
+"""Pause after a warm-up, in virtual time: longer than batches wait to be sent."""
+
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +36,13 @@ class Ask:
         request_id: Equal in base and head, so that the two can be paired.
         user: Who asks, 0 <= user < users.
         index: How many requests the user made before; negative during the warm-up.
+        text: What is asked, if a trace or a validation case says so; else empty.
     """
 
     request_id: int
     user: int
     index: int
+    text: str = ""
 
 
 Request = Callable[[Ask], Awaitable[str | None]]
@@ -41,6 +57,9 @@ class Ledger(Protocol):
 
     def end(self, request_id: int, path: str, error: str | None) -> None:
         """Close it: how it was answered, or its error category."""
+
+    def drop(self, request_id: int, intended_ns: int) -> None:
+        """Take note that a request was refused: a limit of the load was reached."""
 
     def restart(self) -> None:
         """Forget the warm-up."""
@@ -57,7 +76,8 @@ class Desk:
         scope: Makes the body run as the request with that id.
         think: Waits for a user's think time.
         now_ns: Reads the clock.
-        answered_count: Requests that did not fail.
+        served_count: Requests that ended, warm-up included.
+        answered_count: Requests that did not fail, without the warm-up.
         first_failure: The first that did, for people.
     """
 
@@ -66,30 +86,63 @@ class Desk:
     scope: Callable[[int], AbstractContextManager[object]]
     think: Callable[[], Awaitable[None]]
     now_ns: Callable[[], int]
+    served_count: int = 0
     answered_count: int = 0
     first_failure: Exception | None = None
 
     async def serve(self, ask: Ask) -> None:
         """
-        Think, make one request, and take it down.
-
-        Raises:
-            AgentPerfError: As raised by the request: the simulation itself cannot go on.
+        Think, make one request, and take it down; errors as in answer.
         """
         # The scope keys the think time too: it does not depend on what requests do.
         with self.scope(ask.request_id):
             await self.think()
-            self.ledger.begin(ask.request_id, self.now_ns())
-            path, error = "", None
-            try:
-                path = await self.request(ask) or ""
-                self.answered_count += 1
-            except AgentPerfError:
-                raise
-            except Exception as failure:  # noqa: BLE001 (a failed request is a result)
-                error = error_category(failure)
-                self.first_failure = self.first_failure or failure
-            self.ledger.end(ask.request_id, path, error)
+            await self._answer(ask, self.now_ns())
+
+    async def serve_at(self, ask: Ask, intended_ns: int) -> None:
+        """
+        Make one request that was to start at *intended_ns*, and take it down.
+
+        Raises:
+            BrokenError: As raised by the request: the simulation itself cannot go on.
+            UsageError: As raised by the request: it uses the world as one cannot.
+        """
+        with self.scope(ask.request_id):
+            await self._answer(ask, intended_ns)
+
+    async def _answer(self, ask: Ask, intended_ns: int) -> None:
+        self.ledger.begin(ask.request_id, intended_ns)
+        path, error = "", None
+        try:
+            path = await self.request(ask) or ""
+            self.answered_count += 1
+        except (BrokenError, UsageError):
+            raise
+        except Exception as failure:  # noqa: BLE001 (a failed request is a result)
+            error = error_category(failure)
+            self.first_failure = self.first_failure or failure
+        self.served_count += 1
+        self.ledger.end(ask.request_id, path, error)
+
+    def require_answer(self, request_count: int) -> None:
+        """
+        Return if at least one of *request_count* requests was answered.
+
+        Raises:
+            BrokenError: If none was; its cause is the first failure.
+        """
+        if self.answered_count:
+            return
+        failure = self.first_failure
+        if failure is None:
+            raise BrokenError(
+                f"none of {request_count} requests was answered, and none failed: "
+                "were they cancelled?"
+            )
+        raise BrokenError(
+            f"all {request_count} requests failed, the first with "
+            f"{type(failure).__name__}: {failure}"
+        ) from failure
 
 
 async def drive_closed(
@@ -111,32 +164,87 @@ async def drive_closed(
         AgentPerfError: As raised by a request.
     """
 
-    async def warm_up(user: int) -> None:
-        for index in range(warmup_per_user):
-            # Ids of the warm-up lie below the background's, which is -1.
-            request_id = -2 - user * warmup_per_user - index
-            await desk.serve(Ask(request_id=request_id, user=user, index=index - warmup_per_user))
-
     async def visit(user: int) -> None:
         for index in range(requests_per_user):
             request_id = user * requests_per_user + index
             await desk.serve(Ask(request_id=request_id, user=user, index=index))
 
-    await _all(warm_up(user) for user in range(users))
+    await warm_up(desk, users=users, per_user=warmup_per_user)
+    await all_together(visit(user) for user in range(users))
+    desk.require_answer(users * requests_per_user)
+
+
+async def drive_open(
+    desk: Desk, arrivals: Iterable[Arrival], *, users: int, limits: Limits = NO_LIMITS
+) -> int:
+    """
+    Let requests arrive, never waiting for answers; return how many were offered.
+
+    Each is a task of its own, and its latency counts from the instant at which it was to
+    start. Returns when the last one has ended.
+
+    Args:
+        desk: Where requests are made.
+        arrivals: In order of time, counted from now; taken one by one.
+        users: At least 1; requests that do not name a user are dealt to them in turn.
+        limits: Beyond them, requests are dropped, and their answers never missed.
+
+    Raises:
+        AgentPerfError: As raised by a request.
+    """
+    begin_ns, served_before = desk.now_ns(), desk.served_count
+    asked: Counter[int] = Counter()
+    rate = RateLimit(limits) if limits.rate_max_hz is not None else None
+    in_flight_max = limits.in_flight_max
+    request_id = started = 0
+    async with _first_failure(), asyncio.TaskGroup() as group:
+        for request_id, (at_ns, named, text) in enumerate(arrivals, start=1):
+            intended_ns = begin_ns + at_ns
+            wait_ns = intended_ns - desk.now_ns()
+            if wait_ns > 0:
+                await asyncio.sleep(wait_ns / NS)
+            user = (request_id - 1) % users if named is None else named
+            index = asked[user]
+            asked[user] = index + 1
+            in_flight = started - desk.served_count + served_before
+            if (in_flight_max is not None and in_flight >= in_flight_max) or not (
+                rate is None or rate.admits(at_ns)
+            ):
+                desk.ledger.drop(request_id - 1, intended_ns)
+                continue
+            started += 1
+            ask = Ask(request_id=request_id - 1, user=user, index=index, text=text)
+            group.create_task(desk.serve_at(ask, intended_ns))
+    return request_id
+
+
+async def warm_up(desk: Desk, *, users: int, per_user: int) -> None:
+    """
+    Let each user ask *per_user* times, see that all work of it has ended, and forget it.
+
+    Args:
+        desk: Where requests are made.
+        users: At least 1.
+        per_user: >= 0.
+
+    Raises:
+        AgentPerfError: As raised by a request.
+    """
+
+    async def visit(user: int) -> None:
+        for index in range(per_user):
+            # Ids of the warm-up lie below the background's, which is -1.
+            request_id = -2 - user * per_user - index
+            await desk.serve(Ask(request_id=request_id, user=user, index=index - per_user))
+
+    await all_together(visit(user) for user in range(users))
+    if per_user:
+        # What requests leave to the background, as events sent in batches, ends after
+        # their answers: without the pause it would count in the run.
+        await asyncio.sleep(SETTLE_S)
     desk.ledger.restart()
     desk.answered_count = 0
-    await _all(visit(user) for user in range(users))
-    if not desk.answered_count:
-        failure = desk.first_failure
-        if failure is None:
-            raise BrokenError(
-                f"none of {users * requests_per_user} requests was answered, and none failed: "
-                "were they cancelled?"
-            )
-        raise BrokenError(
-            f"all {users * requests_per_user} requests failed, the first with "
-            f"{type(failure).__name__}: {failure}"
-        ) from failure
+    desk.first_failure = None
 
 
 def error_category(error: Exception) -> str:
@@ -157,11 +265,19 @@ def error_category(error: Exception) -> str:
     return type(error).__name__
 
 
-async def _all(visits: Iterable[Coroutine[None, None, None]]) -> None:
+async def all_together(visits: Iterable[Coroutine[None, None, T]]) -> list[T]:
+    """Run the visits of all users side by side; the first error ends all, and is raised."""
+    async with _first_failure(), asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(visit, name=f"user-{number}") for number, visit in enumerate(visits)
+        ]
+    return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def _first_failure() -> AsyncIterator[None]:
     try:
-        async with asyncio.TaskGroup() as group:
-            for number, visit in enumerate(visits):
-                group.create_task(visit, name=f"user-{number}")
+        yield
     except ExceptionGroup as failures:
         # The first one stopped all users; what others raised at that moment says no more.
         raise failures.exceptions[0] from failures.exceptions[0].__cause__

@@ -20,6 +20,7 @@ _HARNESS: Final = (
     "load",
     "measure",
     "suite/declaration.py",
+    "suite/loading.py",
     "suite/world.py",
     "suite/runner.py",
     "records",

@@ -11,12 +11,13 @@ from hashlib import blake2b
 from typing import Final
 
 from agent_perf.measure.critical_path import OperationTotals, RawSpan
-from agent_perf.records import Exemplar, OperationTotal, Span
+from agent_perf.measure.timeline import TimelineBuilder
+from agent_perf.records import Exemplar, OperationTotal, Span, Timeline
 
 _DETAILS_MAX: Final = 500
 """Details kept in a recording: enough for people; URLs with ids in them have no end."""
 
-_TRACE_CHUNK: Final = 4096
+TRACE_CHUNK: Final = 4096
 """Events hashed at a time: a thousandth of the cost of hashing each."""
 
 _P95: Final = (95, 100)
@@ -37,6 +38,7 @@ class Recording:
     operations: Mapping[str, OperationTotal]
     exemplar: Exemplar | None
     trace_digest: str
+    timeline: Timeline | None = None
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class _Open:
 
 
 @dataclass(slots=True)
-class _Done:
+class Done:
     """A finished request."""
 
     intended_ns: int
@@ -78,10 +80,10 @@ class Recorder:
     def restart(self) -> None:
         """Forget all requests and counts so far: the warm-up is over."""
         self._start_ns = self._now_ns()
-        self._counts: Counter[str] = Counter()
-        self._details: Counter[tuple[str, str]] = Counter()
+        # By name and detail. A plain dict: a request counts some thirty times.
+        self._amounts: dict[tuple[str, str], int] = {}
         self._open: dict[int, _Open] = {}
-        self._done: dict[int, _Done] = {}
+        self._done: dict[int, Done] = {}
         self._last_end_ns = self._start_ns
 
     def begin(self, request_id: int, intended_ns: int) -> None:
@@ -90,19 +92,22 @@ class Recorder:
 
     def end(self, request_id: int, path: str, error: str | None) -> None:
         """Close request *request_id*: how it was answered, and its error category if it failed."""
-        request = self._open.pop(request_id)
-        now_ns = self._now_ns()
-        latency_ns = now_ns - request.intended_ns
-        self._done[request_id] = _Done(request.intended_ns, latency_ns, path, error, request.spans)
-        self._last_end_ns = now_ns
-        self._note(("end", request_id, now_ns, path, error))
+        self._done[request_id] = self._close(request_id, path, error)
+
+    def drop(self, request_id: int, intended_ns: int) -> None:
+        """Take note that *request_id* was refused: a limit of the load was reached."""
+        key = ("requests_dropped", "")
+        self._amounts[key] = self._amounts.get(key, 0) + 1
+        self._trace.append(("drop", request_id, intended_ns))
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Take note of *amount* units of work *name*."""
-        self._counts[name] += amount
-        if detail:
-            self._details[name, detail] += amount
-        self._note((name, self._request_id(), self._now_ns(), amount, detail))
+        key = (name, detail)
+        self._amounts[key] = self._amounts.get(key, 0) + amount
+        trace = self._trace
+        trace.append((name, self._request_id(), self._now_ns(), amount, detail))
+        if len(trace) >= TRACE_CHUNK:
+            self._flush_trace()
 
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         """Take note of an operation of the running request, on the loop's clock."""
@@ -110,10 +115,18 @@ class Recorder:
         request = self._open.get(request_id)
         if request is not None:
             request.spans.append((name, start_ns, end_ns, detail))
-        self._note((name, request_id, start_ns, end_ns, detail))
+        trace = self._trace
+        trace.append((name, request_id, start_ns, end_ns, detail))
+        if len(trace) >= TRACE_CHUNK:
+            self._flush_trace()
 
-    def finish(self) -> Recording:
-        """Return what was taken down since the last restart."""
+    def finish(self, *, bucket_ns: int | None = None) -> Recording:
+        """
+        Return what was taken down since the last restart.
+
+        Args:
+            bucket_ns: First length of a timeline's buckets, > 0; None: no timeline.
+        """
         ordered = sorted(self._done)
         totals = OperationTotals()
         for request_id in ordered:
@@ -125,37 +138,69 @@ class Recorder:
             path=tuple(self._done[i].path for i in ordered),
             errors={i: error for i in ordered if (error := self._done[i].error) is not None},
             duration_ns=self._last_end_ns - self._start_ns,
-            counts=dict(sorted(self._counts.items())),
+            counts=self._totals_by_name(),
             details={
                 f"{name}:{detail}": amount
                 for (name, detail), amount in sorted(
-                    sorted(self._details.items()), key=lambda item: -item[1]
+                    sorted(item for item in self._amounts.items() if item[0][1]),
+                    key=lambda item: -item[1],
                 )[:_DETAILS_MAX]
             },
             operations=totals.result(),
             exemplar=_exemplar(self._done),
             trace_digest=self._hash.hexdigest(),
+            timeline=None if bucket_ns is None else self._timeline(bucket_ns),
         )
 
-    def _note(self, event: tuple[object, ...]) -> None:
-        trace = self._trace
-        trace.append(event)
-        if len(trace) >= _TRACE_CHUNK:
+    def _close(self, request_id: int, path: str, error: str | None) -> Done:
+        request = self._open.pop(request_id)
+        self._last_end_ns = now_ns = self._now_ns()
+        self._trace.append(("end", request_id, now_ns, path, error))
+        if len(self._trace) >= TRACE_CHUNK:
             self._flush_trace()
+        latency_ns = now_ns - request.intended_ns
+        return Done(request.intended_ns, latency_ns, path, error, request.spans)
+
+    def _totals_by_name(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for (name, _), amount in self._amounts.items():
+            counts[name] += amount
+        return dict(sorted(counts.items()))
+
+    def _timeline(self, bucket_ns: int) -> Timeline:
+        builder = TimelineBuilder(self._start_ns, bucket_ns)
+        # At one instant users first get their answer and then ask again; only a request
+        # that took no time at all ends after it began.
+        edges = [(done.intended_ns, 1, request_id) for request_id, done in self._done.items()]
+        edges += [
+            (done.intended_ns + done.latency_ns, 0 if done.latency_ns else 2, request_id)
+            for request_id, done in self._done.items()
+        ]
+        for at_ns, edge, request_id in sorted(edges):
+            if edge == 1:
+                builder.begin(at_ns)
+            else:
+                done = self._done[request_id]
+                builder.end(at_ns, done.latency_ns, done.error)
+        return builder.result()
 
     def _flush_trace(self) -> None:
         self._hash.update(repr(self._trace).encode())
         self._trace.clear()
 
 
-def _exemplar(done: Mapping[int, _Done]) -> Exemplar | None:
+def _exemplar(done: Mapping[int, Done]) -> Exemplar | None:
     """Return the request at the P95's nearest rank; ties go to the smallest id."""
     if not done:
         return None
     numerator, denominator = _P95
     ranked = sorted(done, key=lambda i: (done[i].latency_ns, i))
     request_id = ranked[-(-len(ranked) * numerator // denominator) - 1]
-    request = done[request_id]
+    return exemplar_of(request_id, done[request_id])
+
+
+def exemplar_of(request_id: int, request: Done) -> Exemplar:
+    """Return *request* as people see it: its spans by start, counted from its intended one."""
     spans = sorted(request.spans, key=lambda span: (span[1], -span[2], span[0], span[3]))
     return Exemplar(
         request_id=request_id,

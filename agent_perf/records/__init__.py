@@ -10,6 +10,7 @@ from agent_perf.records.judgement import (
     Step,
     Verdict,
 )
+from agent_perf.records.load_run import LoadRun
 from agent_perf.records.measurement import (
     DuetRun,
     Environment,
@@ -26,10 +27,12 @@ from agent_perf.records.measurement import (
     benchmark_name,
 )
 from agent_perf.records.series import Point, Series, Shift
+from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
 
 __all__ = [
     "WORST_FIRST",
     "Breach",
+    "Bucket",
     "Cause",
     "Comparison",
     "Decision",
@@ -39,6 +42,8 @@ __all__ = [
     "Exemplar",
     "Failure",
     "FaultWindow",
+    "LatencySummary",
+    "LoadRun",
     "Metric",
     "OperationTotal",
     "Outcome",
@@ -50,6 +55,7 @@ __all__ = [
     "StateChange",
     "Step",
     "Tier",
+    "Timeline",
     "Verdict",
     "benchmark_name",
 ]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from agent_perf.errors import SampleError
+from agent_perf.records.timeline import Timeline
 
 
 class Evidence(enum.Enum):
@@ -176,6 +177,8 @@ class Run:
         tier: How much of the real code ran.
         fault_windows: What was made to go wrong, by its begin.
         states: Changes of state that the scenario told of, in order.
+        load: The shape of an open load, in words; empty for users who wait for answers.
+        timeline: The run along its time; None if nobody asked for it.
     """
 
     scenario: str
@@ -196,6 +199,8 @@ class Run:
     tier: Tier = Tier.CLIENT
     fault_windows: tuple[FaultWindow, ...] = ()
     states: tuple[StateChange, ...] = ()
+    load: str = ""
+    timeline: Timeline | None = None
 
     def __post_init__(self) -> None:
         if len(self.latency_ns) != len(self.path):

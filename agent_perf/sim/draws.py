@@ -9,8 +9,7 @@ nothing. Source: common random numbers, Law, *Simulation Modeling and Analysis*,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -20,8 +19,11 @@ from agent_perf.sim.request import running_request
 
 _MASK: Final = (1 << 64) - 1
 # Odd constants spread the request id and the ordinal over 64 bits before they are mixed.
+# Along either the draws are a SplitMix64 sequence, whose quality that mixing was made for.
 _REQUEST_STEP: Final = 0x9E3779B97F4A7C15
 _ORDINAL_STEP: Final = 0xD1B54A32D192ED03
+_FIRST: Final = 0xBF58476D1CE4E5B9
+_SECOND: Final = 0x94D049BB133111EB
 
 
 class Draws:
@@ -36,18 +38,24 @@ class Draws:
     def __init__(self, seed: int, tables: Mapping[str, LatencyTable] | None = None) -> None:
         self.seed = seed
         self.tables = {**default_tables(), **(tables or {})}
-        self._key = _mix(seed & _MASK)
+        self._origins = _Origins(_mix(seed & _MASK))
 
     def u53(self, operation: str) -> int:
         """Return the running request's next draw for *operation*, uniform on [0, U53)."""
         state = running_request()
-        ordinal = state.ordinals.get(operation, 0)
-        state.ordinals[operation] = ordinal + 1
-        return self._at(operation, state.request_id, ordinal)
+        ordinals = state.ordinals
+        ordinal = ordinals.get(operation, 0)
+        ordinals[operation] = ordinal + 1
+        point = self._origins[operation] + state.request_id * _REQUEST_STEP
+        # As in _mix, whose call would cost a tenth more.
+        value = (point + ordinal * _ORDINAL_STEP) & _MASK
+        value = ((value ^ (value >> 30)) * _FIRST) & _MASK
+        value = ((value ^ (value >> 27)) * _SECOND) & _MASK
+        return (value ^ (value >> 31)) >> 11
 
     def u53_for(self, operation: str, request_id: int) -> int:
         """Return the first draw of request *request_id* for *operation*, without taking it."""
-        return self._at(operation, request_id, 0)
+        return _mix((self._origins[operation] + request_id * _REQUEST_STEP) & _MASK) >> 11
 
     def ns(self, operation: str, table: str | None = None) -> int:
         """
@@ -60,13 +68,33 @@ class Draws:
         Raises:
             ConfigError: If there is no such table.
         """
-        try:
-            distribution = self.tables[table or operation]
-        except KeyError:
-            raise ConfigError(
-                f"no latency table {table or operation!r}; there are {sorted(self.tables)}"
-            ) from None
-        return distribution.at(self.u53(operation))
+        return self._table(table or operation).at(self.u53(operation))
+
+    def ns_of_runs(self, operation: str, counts: Iterable[int]) -> list[int]:
+        """
+        Return for each of *counts* the sum in ns of as many next latencies of *operation*.
+
+        The same numbers as `ns` gives one by one, for a third of what they cost there: a
+        streamed answer draws one for each of its tokens.
+
+        Raises:
+            ConfigError: If there is no such table.
+        """
+        state = running_request()
+        ordinal = state.ordinals.get(operation, 0)
+        point = self._origins[operation] + state.request_id * _REQUEST_STEP
+        point += ordinal * _ORDINAL_STEP
+        at = self._table(operation).at
+        sums_ns = []
+        for count in counts:
+            sum_ns = 0
+            for _ in range(count):
+                sum_ns += at(_mix(point & _MASK) >> 11)
+                point += _ORDINAL_STEP
+            ordinal += count
+            sums_ns.append(sum_ns)
+        state.ordinals[operation] = ordinal
+        return sums_ns
 
     def ns_for(self, operation: str, request_id: int, table: str) -> int:
         """
@@ -75,10 +103,7 @@ class Draws:
         Raises:
             ConfigError: If there is no such table.
         """
-        distribution = self.tables.get(table)
-        if distribution is None:
-            raise ConfigError(f"no latency table {table!r}; there are {sorted(self.tables)}")
-        return distribution.at(self._at(operation, request_id, 0))
+        return self._table(table).at(self.u53_for(operation, request_id))
 
     def integer(self, operation: str, low: int, high: int) -> int:
         """Return the next draw for *operation*, uniform on *low* to *high*, both included."""
@@ -88,18 +113,30 @@ class Draws:
         """Return True for a share *ratio* in [0, 1] of the draws for *operation*."""
         return self.u53(operation) < ratio * U53
 
-    def _at(self, operation: str, request_id: int, ordinal: int) -> int:
-        point = _name_key(operation) + request_id * _REQUEST_STEP + ordinal * _ORDINAL_STEP
-        return _mix(_mix((point ^ self._key) & _MASK)) >> 11
+    def _table(self, name: str) -> LatencyTable:
+        try:
+            return self.tables[name]
+        except KeyError:
+            raise ConfigError(
+                f"no latency table {name!r}; there are {sorted(self.tables)}"
+            ) from None
+
+
+class _Origins(dict[str, int]):
+    """Operation to where its draws begin, for one seed."""
+
+    def __init__(self, key: int) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, name: str) -> int:
+        name_key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+        origin = self[name] = (name_key + self._key) & _MASK
+        return origin
 
 
 def _mix(value: int) -> int:
     """Finalizer of SplitMix64: Steele, Lea & Flood, OOPSLA 2014, figure 16."""
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    value = ((value ^ (value >> 30)) * _FIRST) & _MASK
+    value = ((value ^ (value >> 27)) * _SECOND) & _MASK
     return value ^ (value >> 31)
-
-
-@cache
-def _name_key(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")

@@ -181,9 +181,21 @@ def _select(*args: Any) -> Any:
 
 
 def _poll() -> Any:
-    if _watch.is_on():
-        _watch.refusals.refuse("select.poll", _DESCRIPTORS)
-    return _real_poll()
+    return _Poll() if _watch.is_on() else _real_poll()
+
+
+class _Poll:
+    """A poll object that looks, as HTTP clients do at idle connections, and never waits."""
+
+    def __init__(self) -> None:
+        poll = _real_poll()
+        self.register, self.modify, self.unregister = poll.register, poll.modify, poll.unregister
+        self._look = poll.poll
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        if timeout != 0:
+            _watch.refusals.refuse("select.poll", _DESCRIPTORS)
+        return self._look(0)
 
 
 def _epoll(*args: Any, **kwargs: Any) -> Any:

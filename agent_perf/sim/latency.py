@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -37,6 +37,7 @@ class LatencyTable:
     name: str
     grid: tuple[int, ...]
     value_ns: tuple[int, ...]
+    _segments: tuple[tuple[int, int, int, int], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         grid, value_ns = self.grid, self.value_ns
@@ -49,13 +50,17 @@ class LatencyTable:
             raise ConfigError(f"latency table {self.name!r}: points must ascend")
         if value_ns[0] < 0:
             raise ConfigError(f"latency table {self.name!r}: {value_ns[0]} ns; want >= 0")
+        # Begin, value there, rise and width of each, because `at` is called for every token.
+        segments = tuple(
+            (low, a, b - a, high - low)
+            for low, high, a, b in zip(grid, grid[1:], value_ns, value_ns[1:], strict=False)
+        )
+        object.__setattr__(self, "_segments", segments)
 
     def at(self, u53: int) -> int:
         """Return the latency in ns at cumulative probability *u53* / U53, 0 <= u53 < U53."""
-        index = bisect_right(self.grid, u53)
-        low, high = self.grid[index - 1], self.grid[index]
-        a, b = self.value_ns[index - 1], self.value_ns[index]
-        return a + (b - a) * (u53 - low) // (high - low)
+        low, value_ns, rise_ns, width = self._segments[bisect_right(self.grid, u53) - 1]
+        return value_ns + rise_ns * (u53 - low) // width
 
 
 def constant_table(name: str, seconds: float) -> LatencyTable:

@@ -1,5 +1,7 @@
 """
 The part of an event loop that would reach out of the simulation: it refuses.
+
+Unless the simulation has a network of its own, in memory: see `agent_perf.sim.wire`.
 """
 
 from __future__ import annotations
@@ -16,13 +18,9 @@ _METHODS: Final = (
     "connect_accepted_socket",
     "connect_read_pipe",
     "connect_write_pipe",
-    "create_connection",
     "create_datagram_endpoint",
-    "create_server",
     "create_unix_connection",
     "create_unix_server",
-    "getaddrinfo",
-    "getnameinfo",
     "sendfile",
     "sock_accept",
     "sock_connect",
@@ -37,6 +35,8 @@ _METHODS: Final = (
     "subprocess_exec",
     "subprocess_shell",
 )
+_NETWORKED: Final = ("create_connection", "create_server", "getaddrinfo", "getnameinfo")
+"""These are methods of the network, too."""
 
 
 class OfflineLoop(asyncio.BaseEventLoop):
@@ -45,17 +45,31 @@ class OfflineLoop(asyncio.BaseEventLoop):
 
     Attributes:
         refusals: What was refused so far.
+        network: What answers in the place of sockets; None: nothing does.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.refusals = Refusals()
+        self.network: object | None = None
 
     def _process_events(self, event_list: list[object]) -> None:
         """There are none: nothing outside can wake a simulation."""
 
     def _write_to_self(self) -> None:
         """Nobody sleeps in a selector that would have to be woken."""
+
+
+def _networked(name: str) -> Callable[..., object]:
+    refuse = _refusing(name)
+
+    def ask(self: OfflineLoop, *args: object, **kwargs: object) -> object:
+        if self.network is None:
+            refuse(self, *args, **kwargs)
+        return getattr(self.network, name)(*args, **kwargs)
+
+    ask.__name__ = name
+    return ask
 
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
@@ -73,3 +87,5 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
 
 for _name in _METHODS:
     setattr(OfflineLoop, _name, _refusing(_name))
+for _name in _NETWORKED:
+    setattr(OfflineLoop, _name, _networked(_name))

@@ -6,6 +6,7 @@ from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
 from agent_perf.suite.duet import DuetPlan, Duets, run_duets
 from agent_perf.suite.fork import Broken, run_in_fork
+from agent_perf.suite.loading import run_load
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.tree import Tree, arrange, lay_out
 from agent_perf.suite.worker import Event
@@ -28,6 +29,7 @@ __all__ = [
     "measure_tree",
     "run_duets",
     "run_in_fork",
+    "run_load",
     "run_scenario",
     "scenario",
 ]

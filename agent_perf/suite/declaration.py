@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from agent_perf.errors import ConfigError
-from agent_perf.load import Request
+from agent_perf.load import NO_LIMITS, Limits, Request, Shape
 from agent_perf.sim import LatencyTable
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
 
+_USERS: Final = (1, 50, 200)
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
 
 
@@ -38,6 +39,9 @@ class Scenario:
         tables: Latency tables of this scenario, over the defaults.
         targets: Metric to the largest value allowed, in base units.
         source: The file that defines it.
+        load: Requests that arrive by themselves, dealt among the users; None: users who
+            think, ask and wait, *requests* of them in all.
+        limits: What *load* keeps within.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Scenario:
     tables: Mapping[str, LatencyTable]
     targets: Mapping[str, float]
     source: Path
+    load: Shape | None = None
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -66,6 +72,11 @@ class Scenario:
             raise ConfigError(f"scenario {self.name}: requests={self.requests}; want >= 1")
         if self.warmup < 0:
             raise ConfigError(f"scenario {self.name}: warmup={self.warmup}; want >= 0")
+        if self.load is not None and not callable(getattr(self.load, "arrivals", None)):
+            raise ConfigError(
+                f"scenario {self.name}: load={self.load!r}; want a shape, as "
+                "agent_perf.load.Poisson(rate_hz=20, for_s=60)"
+            )
         for metric, at_most in self.targets.items():
             if not 0 < at_most < float("inf"):
                 raise ConfigError(
@@ -77,16 +88,18 @@ class Scenario:
         return tuple(f"{self.name}@{users}" for users in self.users)
 
 
-def scenario(
+def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     name: str,
     *,
-    users: tuple[int, ...] = (1, 50, 200),
+    users: tuple[int, ...] | None = None,
     requests: int = 600,
     warmup: int = 1,
     think: str | None = "think",
     seed: int = 1,
     tables: Mapping[str, LatencyTable] | None = None,
     targets: Mapping[str, float] | None = None,
+    load: Shape | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> Callable[[Build], Scenario]:
     """
     Make a scenario of an async generator function.
@@ -104,7 +117,8 @@ def scenario(
             yield request
             await redis.aclose()
 
-    The arguments are the attributes of Scenario.
+    The arguments are the attributes of Scenario; *users* are 1, 50 and 200 if not given,
+    with a *load* 50.
 
     Raises:
         ConfigError: If a value is not valid, or the function is no async generator.
@@ -119,7 +133,7 @@ def scenario(
         return Scenario(
             name=name,
             build=asynccontextmanager(build),
-            users=users,
+            users=users if users is not None else _USERS if load is None else _USERS[1:2],
             requests=requests,
             warmup=warmup,
             think=think,
@@ -127,6 +141,8 @@ def scenario(
             tables=tables or {},
             targets=targets or {},
             source=Path(inspect.getsourcefile(build) or "unknown"),
+            load=load,
+            limits=limits,
         )
 
     return decorate

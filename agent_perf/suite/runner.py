@@ -5,16 +5,25 @@ Runs one scenario at one load: one simulation gives all its metrics.
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from itertools import accumulate
+from typing import Final
 
-from agent_perf.errors import BrokenError
-from agent_perf.load import Ask, Desk, Request, drive_closed
+from agent_perf.errors import BrokenError, UsageError
+from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, drive_open, warm_up
 from agent_perf.measure import Recorder, Recording, current_environment
 from agent_perf.records import Run, Tier
-from agent_perf.sim import Draws, SimLoop, request_scope, running_request, simulate
+from agent_perf.sim import U53, Draws, SimLoop, request_scope, running_request, simulate
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.world import World
 from agent_perf.units import NS
+
+REQUESTS_MAX: Final = 100_000
+"""Requests of which a run keeps each one; `agent-perf load` keeps them in bounded memory."""
+
+_BUCKETS: Final = 60
+_BUCKET_NS_MIN: Final = NS // 1000
 
 
 def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Tier.CLIENT) -> Run:
@@ -23,14 +32,21 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Ti
 
     Args:
         scenario: What to run.
-        users: At least 1.
+        users: At least 1; with an open load, among how many its requests are dealt.
         commit: What the code under test is: 40 hex digits, or ``worktree``.
         tier: How much of the real code runs.
 
     Raises:
         BrokenError: If the scenario raised, or all its requests failed.
         SimulationError: If the simulated world could not go on.
+        UsageError: If its load is too long for a run that keeps every request.
     """
+    shape = scenario.load
+    if shape is not None and shape.expected_count > REQUESTS_MAX:
+        raise UsageError(
+            f"scenario {scenario.name}: {shape.describe()} is some {shape.expected_count:,} "
+            f"requests, and a run keeps {REQUESTS_MAX:,}; shorten it, or use `agent-perf load`"
+        )
     recording = simulate(lambda loop: _measure(loop, scenario, users, tier), seed=scenario.seed)
     return Run(
         scenario=scenario.name,
@@ -49,33 +65,92 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Ti
         exemplar=recording.exemplar,
         trace_digest=recording.trace_digest,
         tier=tier,
+        load="" if shape is None else shape.describe(),
+        timeline=recording.timeline,
     )
 
 
 async def _measure(loop: SimLoop, scenario: Scenario, users: int, tier: Tier) -> Recording:
     recorder = Recorder(lambda: loop.now_ns, lambda: running_request().request_id)
-    world = World(loop, Draws(scenario.seed, scenario.tables), recorder, tier=tier)
-
-    async def think() -> None:
-        if scenario.think is not None:
-            await asyncio.sleep(world.draws.ns(scenario.think) / NS)
-
-    with closing(world):
-        async with scenario.build(world) as request:
-            desk = Desk(
-                request=_checked(scenario.name, request),
-                ledger=recorder,
-                scope=request_scope,
-                think=think,
-                now_ns=lambda: loop.now_ns,
-            )
+    shape = scenario.load
+    async with opened(loop, ((scenario, 1),), recorder, tier=tier) as (world, desk):
+        if shape is None:
             await drive_closed(
                 desk,
                 users=users,
                 requests_per_user=-(-scenario.requests // users),
                 warmup_per_user=scenario.warmup,
             )
-    return recorder.finish()
+        else:
+            await warm_up(desk, users=users, per_user=scenario.warmup)
+            arrivals = shape.arrivals(world.draws)
+            count = await drive_open(desk, arrivals, users=users, limits=scenario.limits)
+            desk.require_answer(count)
+    return recorder.finish(bucket_ns=None if shape is None else bucket_ns_of(shape))
+
+
+def bucket_ns_of(shape: Shape | Closed) -> int:
+    """Return the length of a timeline's buckets for *shape*: sixty, and never below 1 ms."""
+    return max(_BUCKET_NS_MIN, round(shape.length_s * NS) // _BUCKETS)
+
+
+@asynccontextmanager
+async def opened(
+    loop: SimLoop,
+    scenarios: Sequence[tuple[Scenario, int]],
+    recorder: Recorder,
+    *,
+    tier: Tier,
+    seed: int | None = None,
+) -> AsyncIterator[tuple[World, Desk]]:
+    """
+    Open *scenarios* in one world, give it and the desk of their requests, and close them.
+
+    Args:
+        loop: The simulation's.
+        scenarios: At least one, each with its weight; the first one's seed and think time
+            hold. With several, each request is dealt to one of them by a draw of its own.
+        recorder: Who is told what happens.
+        tier: How much of the real code runs.
+        seed: Of all draws; the scenario's if None.
+
+    Raises:
+        BrokenError: If a request returns something else than None or a word.
+    """
+    first = scenarios[0][0]
+    tables = {name: table for each, _ in scenarios for name, table in each.tables.items()}
+    draws = Draws(first.seed if seed is None else seed, tables)
+    world = World(loop, draws, recorder, tier=tier)
+
+    async def think() -> None:
+        if first.think is not None:
+            await asyncio.sleep(draws.ns(first.think) / NS)
+
+    with closing(world):
+        async with AsyncExitStack() as stack:
+            requests = []
+            for each, weight in scenarios:
+                request = await stack.enter_async_context(each.build(world))
+                requests.append((_checked(each.name, request), weight))
+            desk = Desk(
+                request=requests[0][0] if len(requests) == 1 else _dealt(requests, draws),
+                ledger=recorder,
+                scope=request_scope,
+                think=think,
+                now_ns=lambda: loop.now_ns,
+            )
+            yield world, desk
+
+
+def _dealt(requests: Sequence[tuple[Request, int]], draws: Draws) -> Request:
+    bounds = tuple(accumulate(weight for _, weight in requests))
+
+    async def dealt(ask: Ask) -> str | None:
+        point = draws.u53_for("mix", ask.request_id) * bounds[-1] // U53
+        index = next(i for i, bound in enumerate(bounds) if point < bound)
+        return await requests[index][0](ask)
+
+    return dealt
 
 
 def _checked(name: str, request: Request) -> Request:

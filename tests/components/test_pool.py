@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from agent_perf.components import Database
 from agent_perf.sim import SimDatabase, SimLoop, request_scope, simulate
+from agent_perf.sim.faults import Fault, FaultSchedule, hang, outage
 from tests.components.fakes import Counts, constant_draws
 
 STATEMENT_S = 0.002
@@ -24,21 +25,25 @@ INSERT INTO users VALUES (1, 'Ada'), (2, 'Grace');
 
 
 class World:
-    def __init__(self, **engine: object) -> None:
+    def __init__(self, loop: SimLoop, faults: tuple[Fault, ...], **engine: object) -> None:
         self.counts = Counts()
         draws = constant_draws(
             db_statement=STATEMENT_S, db_connect=CONNECT_S, db_commit=0.0, db_end=0.0
         )
         self.server = SimDatabase(draws, self.counts, servers=1000)
         self.server.prepare(SCHEMA)
+        self.faults = FaultSchedule(faults, loop=loop, draws=draws, witness=self.counts)
+        self.server.faults = self.faults.point("database")
         self.engine = self.server.engine(**engine)
 
 
-def tell(story: Callable[[Database, World], Awaitable[object]], **options: object) -> object:
+def tell(
+    story: Callable[[Database, World], Awaitable[object]], *faults: Fault, **options: object
+) -> object:
     """Run *story* on a database where a connect takes 10 ms and a statement 2 ms."""
 
-    async def main(_: SimLoop) -> object:
-        world = World(**options)
+    async def main(loop: SimLoop) -> object:
+        world = World(loop, faults, **options)
         database = Database(world.engine)
         try:
             return await story(database, world)
@@ -196,28 +201,22 @@ def test_health_tells_of_a_database_that_hangs_or_refuses() -> None:
     async def story(database: Database, world: World) -> list[object]:
         good = await database.health()
 
-        async def hang(_: str) -> None:
-            await asyncio.sleep(3600)
-
-        world.server.gate = hang
+        world.faults.start()
         hanging = await database.health(timeout_s=0.5)
 
-        async def refuse(_: str) -> None:
-            raise ConnectionRefusedError("nobody listens")
-
-        world.server.gate = refuse
+        await asyncio.sleep(1)
         refused = await database.health()
         return [
             (good.is_up, round(good.latency_s, 9)),
             (hanging.is_up, round(hanging.latency_s, 9), hanging.detail),
-            (refused.is_up, "nobody listens" in refused.detail),
+            (refused.is_up, "Connection refused" in refused.detail),
         ]
 
     assert [
         (True, CONNECT_S + STATEMENT_S),
         (False, 0.5, "no answer within 0.5 s"),
         (False, True),
-    ] == tell(story)
+    ] == tell(story, hang("database", for_s=1), outage("database", at_s=1))
 
 
 def test_after_close_the_engine_is_left_alone() -> None:

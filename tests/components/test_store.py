@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from agent_perf.components import RedisStore, StoreUnavailableError
 from agent_perf.errors import ConfigError
 from agent_perf.sim import SimLoop, SimRedis, simulate
+from agent_perf.sim.faults import Fault, FaultSchedule, hang, outage
 from tests.components.fakes import Counts, constant_draws
 
 TRIP_S = 0.001
@@ -25,21 +26,23 @@ Story = Callable[[RedisStore[str], "World"], Awaitable[object]]
 class World:
     """A simulated Redis in which a trip takes 1 ms and everything else no time."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: SimLoop, faults: tuple[Fault, ...]) -> None:
         self.counts = Counts()
         draws = constant_draws(redis_trip=TRIP_S, redis_connect=0.0)
         self.redis = SimRedis(draws, self.counts, command_ns=0)
+        self.faults = FaultSchedule(faults, loop=loop, draws=draws, witness=self.counts)
+        self.redis.faults = self.faults.point("redis")
         self.client = self.redis.client(retry=Retry(NoBackoff(), 0))
 
     def trips(self) -> int:
         return self.counts.total["redis_trips"]
 
 
-def tell(story: Story, **options: object) -> object:
+def tell(story: Story, *faults: Fault, **options: object) -> object:
     """Run *story* with a store in a world, and return what it returns."""
 
-    async def main(_: SimLoop) -> object:
-        world = World()
+    async def main(loop: SimLoop) -> object:
+        world = World(loop, faults)
         # The first command pays for the connection's greeting.
         await world.client.ping()
         store = RedisStore(world.client, namespace="answers", kind=str, **options)
@@ -300,10 +303,7 @@ def test_goes_on_without_redis(caplog: pytest.LogCaptureFixture) -> None:
     async def story(store: RedisStore[str], world: World) -> list[object]:
         await store.set("key", "value", ttl_s=60)
 
-        async def refuse(_: str) -> None:
-            raise ConnectionRefusedError("nobody listens")
-
-        world.redis.gate = refuse
+        world.faults.start()
         outcomes = [
             await store.get("key", "default"),
             await store.mget(["key"]),
@@ -315,12 +315,13 @@ def test_goes_on_without_redis(caplog: pytest.LogCaptureFixture) -> None:
         for removal in (store.delete("key"), store.invalidate("*"), store.invalidate_tag("t")):
             with pytest.raises(StoreUnavailableError):
                 await removal
-        world.redis.gate = None
         await asyncio.sleep(2)
         return [*outcomes, await store.get("key"), store.is_up]
 
     with caplog.at_level(logging.INFO):
-        assert ["default", {}, False, False, "computed", False, "value", True] == tell(story)
+        assert ["default", {}, False, False, "computed", False, "value", True] == tell(
+            story, outage("redis", for_s=1)
+        )
     assert ["going on without redis", "redis is back"] == [
         next(start for start in ("going on without redis", "redis is back") if start in message)
         for message in caplog.messages
@@ -333,17 +334,14 @@ def test_a_redis_that_hangs_is_left_alone() -> None:
     """
 
     async def story(store: RedisStore[str], world: World) -> list[object]:
-        async def hang(_: str) -> None:
-            await asyncio.sleep(3600)
-
-        world.redis.gate = hang
+        world.faults.start()
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         for _ in range(100):
             await store.get("key")
         return [round(loop.time() - start_s, 6), store.stats().misses, store.stats().failures]
 
-    assert [0.25, 100, 100] == tell(story, timeout_s=0.05)
+    assert [0.25, 100, 100] == tell(story, hang("redis"), timeout_s=0.05)
 
 
 def test_decorated_function() -> None:

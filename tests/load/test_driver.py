@@ -13,6 +13,7 @@ class Book:
     def __init__(self) -> None:
         self.began: list[tuple[int, int]] = []
         self.ended: list[tuple[int, str, str | None]] = []
+        self.dropped: list[tuple[int, int]] = []
         self.restarts = 0
 
     def begin(self, request_id: int, intended_ns: int) -> None:
@@ -20,6 +21,9 @@ class Book:
 
     def end(self, request_id: int, path: str, error: str | None) -> None:
         self.ended.append((request_id, path, error))
+
+    def drop(self, request_id: int, intended_ns: int) -> None:
+        self.dropped.append((request_id, intended_ns))
 
     def restart(self) -> None:
         self.restarts += 1
@@ -45,14 +49,16 @@ def drive(request, *, users=2, requests=3, warmup=1, think_s=1.0) -> Book:
 
 
 def test_users_think_then_ask_then_wait() -> None:
-    """A user's next request starts one think time after the answer to the last."""
+    """A user's next request starts one think time after the answer to the last;
+    the first one after the warm-up of 1.5 s, and a pause of 1 s for what it left behind.
+    """
 
     async def request(ask: Ask) -> None:
         await asyncio.sleep(0.5)
 
     book = drive(request, users=1)
 
-    assert [(0, 2_500_000_000), (1, 4_000_000_000), (2, 5_500_000_000)] == book.began
+    assert [(0, 3_500_000_000), (1, 5_000_000_000), (2, 6_500_000_000)] == book.began
 
 
 def test_warmup_is_forgotten_and_has_ids_of_its_own() -> None:

@@ -27,7 +27,7 @@ def test_the_generator_is_the_published_one() -> None:
     assert [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F] == [
         _mix(golden * i & (2**64 - 1)) for i in (1, 2, 3)
     ]
-    assert [5_201_242_585_354_055, 6_491_078_227_202_797] == _draw(1, 7, "redis.trip", "redis.trip")
+    assert [81_638_029_398_627, 8_551_672_233_313_687] == _draw(1, 7, "redis.trip", "redis.trip")
 
 
 @given(seed=Seeds, request_id=st.integers(-1, 2**40), extra=st.lists(st.sampled_from("abc")))
@@ -92,6 +92,45 @@ def test_draws_are_uniform() -> None:
     assert sum((count - 1_000) ** 2 / 1_000 for count in bins) < 149.4
 
 
+@pytest.mark.parametrize("neighbour", ["ordinal", "request", "operation", "seed"])
+def test_neighbours_are_independent(neighbour: str) -> None:
+    """
+    A draw tells nothing of the next one, be that of the same request or of a key beside it.
+
+    40,000 pairs in 10 by 10 bins stay below the same point of chi-squared.
+    """
+    draws, other = Draws(11), Draws(12)
+    bins = [0] * 100
+    for request_id in range(4_000):
+        with request_scope(request_id):
+            row = [draws.u53("x") for _ in range(11)]
+        with request_scope(request_id + (neighbour == "request")):
+            beside = (other if neighbour == "seed" else draws).u53
+            names = ["y" if neighbour == "operation" else "x"] * 10
+            column = row[1:] if neighbour == "ordinal" else [beside(name) for name in names]
+        for one, next_one in zip(row, column, strict=False):
+            bins[one * 10 // U53 * 10 + next_one * 10 // U53] += 1
+
+    assert 40_000 == sum(bins)
+    assert sum((count - 400) ** 2 / 400 for count in bins) < 149.4
+
+
+@given(seed=Seeds, counts=st.lists(st.integers(0, 7), max_size=9))
+def test_runs_of_latencies_are_the_single_ones_added_up(seed: int, counts: list[int]) -> None:
+    """
+    `ns_of_runs` takes the very draws that `ns` would have taken, and leaves off where it would.
+    """
+    draws = Draws(seed)
+    with request_scope(4):
+        draws.ns("llm.token")
+        expected = [sum(draws.ns("llm.token") for _ in range(count)) for count in counts]
+        after = draws.ns("llm.token")
+    with request_scope(4):
+        draws.ns("llm.token")
+        assert expected == draws.ns_of_runs("llm.token", counts)
+        assert after == draws.ns("llm.token")
+
+
 @given(seed=Seeds, low=st.integers(-100, 100), width=st.integers(0, 100))
 def test_integers_lie_within_their_bounds(seed: int, low: int, width: int) -> None:
     """
@@ -148,6 +187,8 @@ def test_an_unknown_table_is_named_with_the_known_ones() -> None:
     """
     with pytest.raises(ConfigError, match=r"'redis\.tripp'.*'redis\.trip'"):
         Draws(0).ns("redis.tripp")
+    with pytest.raises(ConfigError, match=r"'llm\.tokenn'"):
+        Draws(0).ns_of_runs("llm.tokenn", [1])
 
 
 def test_looking_ahead_takes_nothing() -> None:

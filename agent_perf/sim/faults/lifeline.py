@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from agent_perf.sim.faults.places import Place, running_place
 from agent_perf.sim.faults.point import FaultPoint, wait
+from agent_perf.units import NS
 
 T = TypeVar("T")
 
@@ -20,25 +21,30 @@ class Lifeline:
 
     Args:
         point: The service's.
-        broken: Called once when the connection breaks, if it breaks.
 
     Attributes:
         point: As given.
+        broken: Called once when the connection breaks, if it breaks.
         place: Where the connection was opened.
         error: Why it is broken; None while it is not.
     """
 
-    __slots__ = ("_broken", "_cancelling", "_cut", "_end", "_task", "error", "place", "point")
+    __slots__ = ("_cancelling", "_cut", "_end", "_task", "broken", "error", "place", "point")
 
-    def __init__(self, point: FaultPoint, broken: Callable[[], None] | None = None) -> None:
+    def __init__(self, point: FaultPoint) -> None:
         self.point = point
         self.place: Place = running_place()
         self.error: ConnectionError | None = None
-        self._broken = broken
+        self.broken: Callable[[], None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._cut = False
-        self._end = point.on_cut(self._break)
+        self._end = point.on_cut(lambda: self._cut_off(point.lost))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether `run` is under way."""
+        return self._task is not None
 
     async def run(self, work: Awaitable[T]) -> T:
         """
@@ -62,12 +68,39 @@ class Lifeline:
             self._was_cut(task)
         return result
 
+    async def open(self, operation: str, latency_ns: int) -> None:
+        """
+        Connect, which takes *latency_ns* if all is well.
+
+        Raises:
+            ConnectionError: If that fails; the lifeline is closed then.
+            InjectedError: Likewise.
+        """
+        try:
+            await self.run(self._open(operation, latency_ns))
+        except BaseException:
+            self.close()
+            raise
+
+    async def _open(self, operation: str, latency_ns: int) -> None:
+        await self.admit(operation)
+        await asyncio.sleep(self.point.stretch(operation, latency_ns) / NS)
+        await self.arrive()
+
     async def admit(self, operation: str, detail: str = "") -> None:
         """Wait, or raise, as `FaultPoint.admit`; a broken connection raises its error."""
+        while wait_ns := self.hold_ns(operation, detail):
+            await wait(wait_ns)
+
+    def hold_ns(self, operation: str, detail: str = "") -> int:
+        """Return, or raise, as `FaultPoint.hold_ns`; likewise."""
         if self.error is not None:
             raise self.error
-        while wait_ns := self.point.hold_ns(operation, detail):
-            await wait(wait_ns)
+        try:
+            return self.point.hold_ns(operation, detail)
+        except ConnectionError as error:
+            self._break(error)
+            raise
 
     async def arrive(self) -> None:
         """Wait until what is on its way over this connection can arrive."""
@@ -84,11 +117,14 @@ class Lifeline:
         self._cut = False
         return task.uncancel() <= self._cancelling
 
-    def _break(self) -> None:
+    def _break(self, error: ConnectionError) -> None:
         self.close()
-        self.error = self.point.lost
-        if self._broken is not None:
-            self._broken()
+        self.error = error
+        if self.broken is not None:
+            self.broken()
+
+    def _cut_off(self, error: ConnectionError) -> None:
+        self._break(error)
         if self._task is not None:
             self._cut = True
             self._task.cancel()

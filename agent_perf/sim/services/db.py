@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import weakref
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agent_perf.errors import ConfigError, SimulationError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint, InjectedError, Lifeline
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.db_adapter import SimDbapi
 from agent_perf.sim.services.db_functions import VirtualFunctions
@@ -28,9 +28,6 @@ from agent_perf.sim.services.db_session import DbSession
 from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
 from agent_perf.units import NS
-
-Gate = Callable[[str], Awaitable[None]]
-"""Awaited before an operation, with its name; may wait, or raise what the client sees."""
 
 CONNECT: Final = "db.connect"
 _URL: Final = "sqlite+aiosqlite:///simulated"
@@ -46,7 +43,7 @@ class SimDatabase:
         servers: Statements that the server works on at once, >= 1.
 
     Attributes:
-        gate: Awaited before a connect and before a statement, if not None.
+        faults: What may go wrong; None: nothing.
         station: The server's workers.
         lock: Held by the connection that has written and not yet committed.
     """
@@ -56,7 +53,7 @@ class SimDatabase:
             raise ConfigError(f"servers={servers}; a database needs at least 1")
         self.draws = draws
         self.witness = witness
-        self.gate: Gate | None = None
+        self.faults: FaultPoint | None = None
         self.station = Station(servers)
         self.lock = WriteLock()
         self._pool_class = waiting_pool(witness)
@@ -122,13 +119,17 @@ class SimDatabase:
         loop = sim_loop("SimDatabase")
         start_ns = loop.now_ns
         self.witness.count("db_connects")
+        lifeline = None if self.faults is None else Lifeline(self.faults)
         try:
-            if self.gate is not None:
-                await self.gate(CONNECT)
-            await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+            if lifeline is None:
+                await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+            else:
+                await lifeline.open(CONNECT, self.draws.ns(CONNECT))
+        except (ConnectionError, InjectedError) as error:
+            raise sqlite3.OperationalError(f"connection failed: {error}") from error
         finally:
             self.witness.span(CONNECT, start_ns, loop.now_ns)
-        return DbSession(self, loop, self._connect())
+        return DbSession(self, loop, self._connect(), lifeline)
 
     def forget(self, raw: sqlite3.Connection) -> None:
         """Take note that *raw* is being closed."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from agent_perf.sim.faults import InjectedError, Lifeline
 from agent_perf.sim.services.db_statement import Effect, understand
 from agent_perf.units import NS
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
     from agent_perf.sim.services.db import SimDatabase
 
+T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any]
 Row = tuple[Any, ...]
 Answer = tuple[sqlite3.Cursor, list[Row] | None]
@@ -37,8 +39,9 @@ class DbSession:
     What the server keeps of one client, and the client's way to it.
 
     Args:
-        service: Whose file, latencies, workers, lock, gate and witness are used.
+        service: Whose file, latencies, workers, lock and witness are used.
         raw: SQLite's connection, in autocommit mode; this class says BEGIN itself.
+        lifeline: By which faults break the connection; None: nothing can.
 
     Attributes:
         raw: As given.
@@ -46,12 +49,21 @@ class DbSession:
         begun: True while a transaction is open, be it one that only read.
     """
 
-    def __init__(self, service: SimDatabase, loop: SimLoop, raw: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        service: SimDatabase,
+        loop: SimLoop,
+        raw: sqlite3.Connection,
+        lifeline: Lifeline | None = None,
+    ) -> None:
         self.autocommit = False
         self.begun = False
         self._service = service
         self._loop = loop
         self.raw = raw
+        self._lifeline = lifeline
+        if lifeline is not None:
+            lifeline.broken = self._break
 
     async def execute(self, sql: str, parameters: Parameters, *, keep_rows: bool = False) -> Answer:
         """
@@ -62,11 +74,13 @@ class DbSession:
             parameters: Its values.
             keep_rows: Leave the rows of a statement that reads at the server.
         """
-        return await self._perform(sql, partial(self._run, sql, parameters, keep_rows=keep_rows))
+        work = self._perform(sql, partial(self._run, sql, parameters, keep_rows=keep_rows))
+        return await (work if self._lifeline is None else self._survive(work, self._lifeline))
 
     async def execute_many(self, sql: str, batch: Sequence[Parameters]) -> Answer:
         """Execute *sql* for all of *batch*, in one round trip together."""
-        return await self._perform(sql, partial(self._run_many, sql, batch))
+        work = self._perform(sql, partial(self._run_many, sql, batch))
+        return await (work if self._lifeline is None else self._survive(work, self._lifeline))
 
     async def _perform(self, sql: str, run: Callable[[], Answer]) -> Answer:
         statement = understand(sql)
@@ -89,21 +103,46 @@ class DbSession:
 
     async def commit(self) -> None:
         """Keep what the open transaction wrote; without one, do nothing."""
-        await self._end(Effect.COMMIT)
+        work = self._end(Effect.COMMIT)
+        await (work if self._lifeline is None else self._survive(work, self._lifeline))
 
     async def rollback(self) -> None:
         """Drop what the open transaction wrote; without one, do nothing."""
-        await self._end(Effect.ROLLBACK)
+        work = self._end(Effect.ROLLBACK)
+        await (work if self._lifeline is None else self._survive(work, self._lifeline))
 
     async def fetch(self) -> None:
         """Make the round trip of fetching further rows from a cursor at the server."""
-        await self._trip(END, "FETCH")
+        work = self._trip(END, "FETCH")
+        await (work if self._lifeline is None else self._survive(work, self._lifeline))
 
     def close(self) -> None:
         """Hang up: what is not committed is gone, and the lock is free. Takes no time."""
         self.begun = False
+        if self._lifeline is not None:
+            self._lifeline.close()
         self._service.forget(self.raw)
         self.raw.close()
+        self._service.lock.release(self)
+
+    async def _survive(self, work: Awaitable[T], lifeline: Lifeline) -> T:
+        try:
+            return await lifeline.run(work)
+        except ConnectionError as error:
+            self._abandon()
+            # By these words SQLAlchemy knows that the connection is of no more use.
+            raise sqlite3.OperationalError(f"no active connection: {error}") from error
+
+    def _break(self) -> None:
+        """Lose the connection; a statement under way is told first."""
+        assert self._lifeline is not None
+        if not self._lifeline.is_busy:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Let the server drop what the lost connection had begun; its COMMIT will fail."""
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
         self._service.lock.release(self)
 
     async def _trip(self, operation: str, detail: str) -> None:
@@ -111,11 +150,11 @@ class DbSession:
         start_ns = loop.now_ns
         service.witness.count("db_statements", 1, detail)
         try:
-            if service.gate is not None:
-                await service.gate(STATEMENT)
-            leg_ns, service_ns = self._cost(operation)
+            if self._lifeline is not None:
+                await self._admit(detail, self._lifeline)
+            leg_ns, service_ns = self._cost(operation, detail)
             done_ns = service.station.serve(loop.now_ns + leg_ns, service_ns)
-            await asyncio.sleep((done_ns + leg_ns - loop.now_ns) / NS)
+            await self._until(done_ns + leg_ns)
         finally:
             service.witness.span(STATEMENT, start_ns, loop.now_ns, detail)
 
@@ -124,9 +163,9 @@ class DbSession:
         start_ns = loop.now_ns
         service.witness.count("db_statements", 1, detail)
         try:
-            if service.gate is not None:
-                await service.gate(STATEMENT)
-            leg_ns, service_ns = self._cost(STATEMENT)
+            if self._lifeline is not None:
+                await self._admit(detail, self._lifeline)
+            leg_ns, service_ns = self._cost(STATEMENT, detail)
             arrival_ns = loop.now_ns + leg_ns
             await self._take_lock(detail)
             # Whoever waits for the lock keeps no worker busy meanwhile.
@@ -153,9 +192,9 @@ class DbSession:
         start_ns = loop.now_ns
         service.witness.count("db_statements", 1, effect.name)
         try:
-            if service.gate is not None:
-                await service.gate(STATEMENT)
-            leg_ns, service_ns = self._cost(END)
+            if self._lifeline is not None:
+                await self._admit(effect.name, self._lifeline)
+            leg_ns, service_ns = self._cost(END, effect.name)
             done_ns = service.station.serve(loop.now_ns + leg_ns, service_ns)
             await self._until(done_ns)
             if self.raw.in_transaction:
@@ -166,14 +205,28 @@ class DbSession:
         finally:
             service.witness.span(STATEMENT, start_ns, loop.now_ns, effect.name)
 
-    def _cost(self, operation: str) -> tuple[int, int]:
+    async def _admit(self, detail: str, lifeline: Lifeline) -> None:
+        """Wait out what holds the statement; raise what the server says instead of doing it."""
+        try:
+            await lifeline.admit(STATEMENT, detail)
+        except InjectedError as error:
+            leg_ns, service_ns = self._cost(STATEMENT, detail)
+            done_ns = self._service.station.serve(self._loop.now_ns + leg_ns, service_ns)
+            await self._until(done_ns + leg_ns)
+            raise sqlite3.OperationalError(error.message) from error
+
+    def _cost(self, operation: str, detail: str) -> tuple[int, int]:
         """Return one leg on the wire and the time with a worker, in ns."""
         latency_ns = self._service.draws.ns(operation, STATEMENT)
+        if self._lifeline is not None:
+            latency_ns = self._lifeline.point.stretch(STATEMENT, latency_ns, detail)
         leg_ns = min(latency_ns, NETWORK_NS) // 2
         return leg_ns, latency_ns - 2 * leg_ns
 
     async def _until(self, ns: int) -> None:
         await asyncio.sleep((ns - self._loop.now_ns) / NS)
+        if self._lifeline is not None:
+            await self._lifeline.arrive()
 
     async def _take_lock(self, detail: str) -> None:
         lock = self._service.lock

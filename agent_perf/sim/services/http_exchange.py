@@ -19,7 +19,7 @@ from agent_perf.sim.request import Witness
 from agent_perf.sim.services.http_deadline import Deadline, limit_ns_of
 from agent_perf.sim.services.http_library import Dialect
 from agent_perf.sim.services.http_pool import Connection, ConnectionPool, Origin
-from agent_perf.sim.services.reply import HeaderPairs, Reply
+from agent_perf.sim.services.reply import HeaderPairs, Paced, Reply
 from agent_perf.units import NS
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Exchange:
         self._connection: Connection | None = None
         self._content: bytes | AsyncIterable[bytes] = b""
         self._chunks: AsyncIterator[bytes] | None = None
+        self._paced: Paced | None = None
         self._read_limit_ns: int | None = None
         self._received_bytes = 0
         self._finished = False
@@ -117,6 +118,7 @@ class Exchange:
         if reply.status >= 400:
             self._witness.count("http_errors", 1, self._detail)
         self._content = content = reply.content
+        self._paced = content if isinstance(content, Paced) else None
         headers = reply.headers
         pairs = headers if type(headers) is tuple else _pairs(headers)
         whole = isinstance(content, bytes)
@@ -146,6 +148,24 @@ class Exchange:
 
     async def __anext__(self) -> bytes:
         """Return the next chunk when it has arrived."""
+        paced = self._paced
+        if paced is None:
+            return await self._next_chunk()
+        delay_ns, limit_ns = paced.wait_ns(), self._read_limit_ns
+        if delay_ns is None:
+            self._finished = True
+            raise StopAsyncIteration
+        if limit_ns is not None and delay_ns >= limit_ns:
+            await asyncio.sleep(limit_ns / NS)
+            self._witness.count("http_errors", 1, self._detail)
+            raise self._timeout("ReadTimeout", "for the next chunk", limit_ns)
+        if delay_ns:
+            await asyncio.sleep(delay_ns / NS)
+        chunk = paced.take()
+        self._received_bytes += len(chunk)
+        return chunk
+
+    async def _next_chunk(self) -> bytes:
         chunks = self._chunks
         if chunks is None:
             content = self._content

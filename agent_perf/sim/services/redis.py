@@ -9,22 +9,19 @@ commands; the server has one worker, and commands take effect in order of arriva
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
 
 import redis.asyncio
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint, Lifeline
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.redis_link import RedisLink
 from agent_perf.sim.services.redis_server import RedisServer
 from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
 from agent_perf.units import NS
-
-Gate = Callable[[str], Awaitable[None]]
-"""Awaited before an operation, with its name; may wait, or raise what the client sees."""
 
 CONNECT: Final = "redis.connect"
 COMMAND_NS: Final = 8_000
@@ -56,7 +53,7 @@ class SimRedis:
 
     Attributes:
         server: The data.
-        gate: Awaited before a connect and before a trip, if not None.
+        faults: What may go wrong; None: nothing.
         connection_class: For a connection pool of one's own.
         leave_ns: When the server is done with all that has arrived so far.
     """
@@ -67,7 +64,7 @@ class SimRedis:
         self.draws = draws
         self.witness = witness
         self.server = RedisServer()
-        self.gate: Gate | None = None
+        self.faults: FaultPoint | None = None
         self.leave_ns = 0
         self.connection_class = type("SimRedisConnection", (SimRedisConnection,), {"service": self})
         self._worker = Station(1)
@@ -101,14 +98,16 @@ class SimRedis:
         loop = sim_loop("SimRedis")
         start_ns = loop.now_ns
         self.witness.count("redis_connects")
+        lifeline = None if self.faults is None else Lifeline(self.faults)
         try:
-            if self.gate is not None:
-                await self.gate(CONNECT)
-            await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+            if lifeline is None:
+                await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+            else:
+                await lifeline.open(CONNECT, self.draws.ns(CONNECT))
         finally:
             self.witness.span(CONNECT, start_ns, loop.now_ns)
         self._connections += 1
-        return RedisLink(self, loop, self._connections)
+        return RedisLink(self, loop, self._connections, lifeline)
 
     def serve(self, arrival_ns: int, commands: int) -> int:
         """Return when the worker is done with *commands* that arrive at *arrival_ns*."""

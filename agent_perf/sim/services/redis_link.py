@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Final
 
 import hiredis
 
+from agent_perf.sim.faults import FOR_EVER, InjectedError, Lifeline, PeerClosed
 from agent_perf.sim.services.redis_server import RedisSession
 from agent_perf.sim.services.redis_wire import batch_name, command_name
 from agent_perf.units import NS
@@ -28,6 +29,8 @@ Command = tuple[str, list[bytes]]
 
 TRIP: Final = "redis.trip"
 PUSH: Final = "redis.push"
+# Longer than any simulation lasts: the loop takes what is due then for what never comes.
+_NEVER_NS: Final = 1 << 81
 
 
 class Trip:
@@ -41,9 +44,18 @@ class Trip:
         half_ns: Time on the wire, each way.
         leave_ns: When the server's replies leave, once the server has begun.
         context: Of the request that wrote.
+        refusal: What the server says instead of executing the commands; None: it does.
     """
 
-    __slots__ = ("commands", "context", "detail", "half_ns", "leave_ns", "start_ns")
+    __slots__ = (
+        "commands",
+        "context",
+        "detail",
+        "half_ns",
+        "leave_ns",
+        "refusal",
+        "start_ns",
+    )
 
     def __init__(self, commands: deque[Command], detail: str, start_ns: int, half_ns: int) -> None:
         self.commands = commands
@@ -52,6 +64,7 @@ class Trip:
         self.half_ns = half_ns
         self.leave_ns: int | None = None
         self.context = copy_context()
+        self.refusal: str | None = None
 
 
 class RedisLink:
@@ -59,15 +72,18 @@ class RedisLink:
     The client's end of one connection, in the shape of an `asyncio.StreamWriter`.
 
     Args:
-        service: Whose latencies, worker, gate and witness are used.
+        service: Whose latencies, worker and witness are used.
         loop: The running loop.
         number: Of the connection, unique within the service.
+        lifeline: By which faults break it; None: nothing can.
 
     Attributes:
         reader: Where the replies arrive.
     """
 
-    def __init__(self, service: SimRedis, loop: SimLoop, number: int) -> None:
+    def __init__(
+        self, service: SimRedis, loop: SimLoop, number: int, lifeline: Lifeline | None = None
+    ) -> None:
         self.reader = asyncio.StreamReader(loop=loop)
         self._service = service
         self._loop = loop
@@ -88,6 +104,9 @@ class RedisLink:
         self._arrival_ns = 0
         self._delivery_ns = 0
         self._closed = False
+        self._lifeline = lifeline
+        if lifeline is not None:
+            lifeline.broken = self._break
 
     # -- What redis-py calls
 
@@ -101,8 +120,9 @@ class RedisLink:
 
     async def drain(self) -> None:
         """Send what was written."""
-        if self._service.gate is not None:
-            await self._service.gate(TRIP)
+        lifeline = self._lifeline
+        if lifeline is not None and lifeline.error is not None:
+            raise lifeline.error
         if self._written and not self._closed:
             data = b"".join(self._written)
             self._written.clear()
@@ -112,15 +132,34 @@ class RedisLink:
         """Hang up. Commands on their way still arrive; their replies find nobody."""
         if self._closed:
             return
-        self._closed = True
-        now_ns = self._loop.now_ns
-        for trip in self._under_way:
-            trip.context.run(self._witness.span, TRIP, trip.start_ns, now_ns, trip.detail)
-        self._under_way.clear()
+        self._hang_up()
         # A task that still reads learns of the end as from a real transport: later.
         self._loop.call_soon(self.reader.feed_eof)
         if not self._arrivals_due:
             self._session.close()
+
+    def _hang_up(self) -> None:
+        self._closed = True
+        if self._lifeline is not None:
+            self._lifeline.close()
+        now_ns = self._loop.now_ns
+        for trip in self._under_way:
+            trip.context.run(self._witness.span, TRIP, trip.start_ns, now_ns, trip.detail)
+        self._under_way.clear()
+
+    def _break(self) -> None:
+        """Lose the connection: what is on its way, either way, is gone."""
+        if self._closed:
+            return
+        self._hang_up()
+        self._at_server.clear()
+        self._session.close()
+        assert self._lifeline is not None
+        error = self._lifeline.error
+        if error is None or isinstance(error, PeerClosed):
+            self.reader.feed_eof()
+        else:
+            self.reader.set_exception(error)
 
     def is_closing(self) -> bool:
         """Return True once `close` was called."""
@@ -150,13 +189,34 @@ class RedisLink:
             return
         self._witness.count("redis_trips", 1, detail)
         trip = Trip(commands, detail, now_ns, self._service.draws.ns(TRIP) // 2)
+        hold_ns = 0 if self._lifeline is None else self._hold(trip, self._lifeline)
         self._context = trip.context
         self._under_way.append(trip)
         self._arrivals_due += 1
         # TCP keeps the order of what one connection sends.
-        self._arrival_ns = max(self._arrival_ns, now_ns + trip.half_ns)
+        self._arrival_ns = max(self._arrival_ns, now_ns + hold_ns + trip.half_ns)
         delay_s = (self._arrival_ns - now_ns) / NS
         self._loop.call_later(delay_s, self._arrive, trip, context=trip.context)
+
+    def _hold(self, trip: Trip, lifeline: Lifeline) -> int:
+        """Return how long faults hold *trip*, and note what else they do to it."""
+        trip.half_ns = lifeline.point.stretch(TRIP, 2 * trip.half_ns, trip.detail) // 2
+        try:
+            hold_ns = lifeline.hold_ns(TRIP, trip.detail)
+        except InjectedError as error:
+            code = error.message.partition(" ")[0]
+            trip.refusal = error.message if code.isupper() else f"ERR {error.message}"
+            return 0
+        return _NEVER_NS if hold_ns == FOR_EVER else hold_ns
+
+    def _blocked(self, lifeline: Lifeline, then: Callable[..., None], *args: object) -> bool:
+        """Return whether nothing arrives now; *then* is called when it does."""
+        wait_ns = lifeline.point.blocked_ns(lifeline.place)
+        if not wait_ns:
+            return False
+        wait_ns = _NEVER_NS if wait_ns == FOR_EVER else wait_ns
+        self._loop.call_later(wait_ns / NS, then, *args)
+        return True
 
     def _count_commands(self, names: list[str]) -> str:
         if len(names) == 1:
@@ -169,6 +229,11 @@ class RedisLink:
     # -- At the server
 
     def _arrive(self, trip: Trip) -> None:
+        lifeline = self._lifeline
+        if lifeline is not None and (
+            lifeline.error is not None or self._blocked(lifeline, self._arrive, trip)
+        ):
+            return
         self._arrivals_due -= 1
         self._at_server.append(trip)
         if not self._session.waits():
@@ -181,6 +246,8 @@ class RedisLink:
             trip = self._at_server[0]
             self._execute_trip(trip)
             replies = self._session.take_replies()
+            if trip.refusal is not None:
+                replies = b"-%b\r\n" % trip.refusal.encode() * len(trip.commands)
             assert trip.leave_ns is not None
             due_ns = trip.leave_ns + trip.half_ns
             if not self._session.waits():
@@ -195,6 +262,8 @@ class RedisLink:
             trip.leave_ns = service.serve(self._loop.now_ns, len(trip.commands))
         else:
             trip.leave_ns = max(self._loop.now_ns, service.leave_ns)
+        if trip.refusal is not None:
+            return
         while trip.commands and not self._session.waits():
             self._session.execute(*trip.commands.popleft())
 
@@ -225,6 +294,9 @@ class RedisLink:
 
     def _receive(self, data: bytes, detail: str, done: Trip | None) -> None:
         if self._closed:
+            return
+        lifeline = self._lifeline
+        if lifeline is not None and self._blocked(lifeline, self._receive, data, detail, done):
             return
         if data:
             self._witness.count("bytes_received", len(data), detail)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -58,6 +58,21 @@ class Reply:
             raise ConfigError(f"a reply of status {self.status}; want 200 to 599")
         if isinstance(self.content, str):
             raise ConfigError(f"a reply of text, {self.content[:40]!r}; want bytes: encode it")
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """
+    A body that knows when its next chunk is due, beside being an iterator over them.
+
+    Whoever asks can then wait without a watch on the wait, which costs as much as the chunk.
+    """
+
+    def wait_ns(self) -> int | None:
+        """Return how long from now the next chunk takes, in ns >= 0; None at the end."""
+
+    def take(self) -> bytes:
+        """Return that chunk, once the time has passed."""
 
 
 Handler = Callable[[SimRequest], Awaitable[Reply]]

@@ -158,7 +158,7 @@ def test_errors_are_drawn_by_their_own_key() -> None:
 
     failed, all_counted = simulate(main)
     assert (failed, all_counted) == simulate(main)
-    assert failed == 105
+    assert failed == 101
     assert all_counted
 
 

@@ -471,33 +471,6 @@ def test_preparing_takes_no_time() -> None:
     simulate(main)
 
 
-def test_the_gate_stands_before_connects_and_statements() -> None:
-    """
-    The gate is awaited with the operation's name, and may raise what a driver would.
-    """
-
-    async def main(loop: SimLoop) -> list[str]:
-        passed: list[str] = []
-        database = SimDatabase(round_draws(), Ledger())
-        engine = database.engine()
-
-        async def gate(operation: str) -> None:
-            passed.append(operation)
-            await asyncio.sleep(1)
-            if operation == "db.statement":
-                raise ConnectionResetError("reset by the test")
-
-        database.gate = gate
-        with pytest.raises(ConnectionResetError):
-            async with engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-        await engine.dispose()
-        database.close()
-        return passed
-
-    assert ["db.connect", "db.statement"] == simulate(main)[:2]
-
-
 def test_a_real_loop_is_refused() -> None:
     """
     On a real event loop the engine fails and says where to run instead.

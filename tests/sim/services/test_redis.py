@@ -599,29 +599,6 @@ def test_the_same_seed_does_the_same() -> None:
     assert once() == once()
 
 
-def test_the_gate_stands_before_connects_and_trips() -> None:
-    """
-    The gate is awaited with the operation's name; what it raises is what a socket would.
-    """
-
-    async def main(loop: SimLoop) -> list[str]:
-        passed: list[str] = []
-
-        async def gate(operation: str) -> None:
-            passed.append(operation)
-            if "redis.trip" == operation:
-                raise ConnectionResetError(104, "reset by the test")
-
-        service = SimRedis(round_draws(), Ledger())
-        service.gate = gate
-        async with service.client() as client:
-            with pytest.raises(RedisConnectionError, match="reset by the test"):
-                await client.get("a")
-        return passed
-
-    assert ["redis.connect", "redis.trip"] == simulate(main)
-
-
 def test_a_real_loop_is_refused() -> None:
     """
     On a real event loop the client fails and says where to run instead.

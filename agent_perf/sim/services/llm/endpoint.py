@@ -235,10 +235,8 @@ class SimLlm:
         return text_speech(content, tokens, self._tokens_per_chunk, cut=cut)
 
     def _times(self, speech: Speech) -> tuple[int, list[int]]:
-        ns = self._draws.ns
-        first_ns = ns("llm.first_token")
-        gaps_ns = [sum([ns("llm.token") for _ in range(size)]) for size in speech.tokens[1:]]
-        return first_ns, [0, *gaps_ns]
+        first_ns = self._draws.ns("llm.first_token")
+        return first_ns, [0, *self._draws.ns_of_runs("llm.token", speech.tokens[1:])]
 
     async def _generate(self, operation: str, latency_ns: int, model: str) -> None:
         start_ns = sim_loop().now_ns

@@ -1,0 +1,318 @@
+"""
+A network in memory: names, listeners, and connections between them, in virtual time.
+
+It is what a SimLoop's `create_connection`, `create_server` and `getaddrinfo` work on,
+so that clients and servers are the real ones. Names that nobody has given to a host here
+do not exist: asking for one is RealWorldAccess.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from agent_perf.errors import ConfigError
+from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint
+from agent_perf.sim.loop import SimLoop
+from agent_perf.sim.request import Witness
+from agent_perf.sim.wire.exposure import expose
+from agent_perf.sim.wire.line import Line, Link
+from agent_perf.sim.wire.server import Listener, WireServer
+from agent_perf.sim.wire.transport import Address, Tap, WireTransport
+from agent_perf.units import NS
+
+ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+
+LOCALHOST: Final = "localhost"
+_LOCAL_NAMES: Final = frozenset({"", "localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104
+_LOCAL_ADDRESS: Final = "127.0.0.1"
+_CLIENT_ADDRESS: Final = "10.255.0.1"
+# As Linux hands them out: net.ipv4.ip_local_port_range.
+_PORTS: Final = range(32_768, 61_000)
+_TLS: Final = (
+    "TLS keys are random, so sizes and times would differ from run to run: "
+    "use http:// and redis://, as behind a proxy that ends TLS"
+)
+_UNKNOWN: Final = (
+    "no host of that name is on the simulated network: mount it with world.http.mount(host, "
+    "handler), serve an app on it with world.http.serve(app, host=...), or listen with "
+    "asyncio.start_server"
+)
+
+
+class TappedProtocol(Protocol):
+    """A server's protocol that looks at its client's end, too."""
+
+    def tap(self, tap: Tap) -> Tap:
+        """Return what is to look at the client's end, instead of *tap*."""
+
+
+class Network:
+    """
+    The hosts of one simulation.
+
+    Counts: tcp_connects, tcp_writes (what a client sends at one instant), tcp_bytes (both
+    ways); for a link of service ``redis``: redis_connects. Span: redis.connect.
+
+    Args:
+        loop: Whose connections it makes.
+        draws: Where latencies come from.
+        witness: Who is told.
+        link: What the way to a host is like that has none of its own.
+
+    Attributes:
+        fallback: Asked for a listener for names that are unknown; None: nobody is.
+    """
+
+    def __init__(
+        self, loop: SimLoop, draws: Draws, witness: Witness, *, link: Link | None = None
+    ) -> None:
+        self.draws = draws
+        self.witness = witness
+        self.fallback: Callable[[str], Listener | None] | None = None
+        self._loop = loop
+        self._link = link or Link()
+        self._addresses: dict[str, str] = {LOCALHOST: _LOCAL_ADDRESS}
+        self._names: dict[str, str] = {_LOCAL_ADDRESS: LOCALHOST}
+        self._listeners: dict[tuple[str, int | None], Listener] = {}
+        self._links: dict[str, Link] = {}
+        self._connections = 0
+        # The clients' ends: a dict, because its order is that of connecting.
+        self._open: dict[WireTransport, None] = {}
+        loop.network = self
+
+    def set_link(self, host: str, link: Link) -> None:
+        """Let the way to *host* be *link*, for connections made from now on."""
+        self._links[self._name(host)] = link
+
+    def listen(self, host: str, port: int | None, factory: ProtocolFactory) -> Listener:
+        """
+        Let a protocol of *factory* serve each connection to *host*.
+
+        Args:
+            host: Its name; it exists from now on.
+            port: None: every port that has no listener of its own.
+            factory: Makes an asyncio protocol.
+
+        Raises:
+            OSError: If somebody listens there.
+        """
+        name = self._name(host)
+        if (name, port) in self._listeners:
+            raise OSError(98, f"Address already in use: {name}:{port} of the simulated network")
+        listener = Listener(host=name, port=port, factory=factory)
+        self._listeners[name, port] = listener
+        self._address(name)
+        return listener
+
+    def unlisten(self, listener: Listener) -> None:
+        """Refuse connections to *listener* from now on; those that are open stay."""
+        self._listeners.pop((listener.host, listener.port), None)
+
+    def close(self) -> None:
+        """End the connections that are still open: nobody is there any more to be told."""
+        for end in self._open:
+            end.forsake()
+        self._open.clear()
+
+    # -- What the loop asks
+
+    async def getaddrinfo(
+        self, host: str | bytes | None, port: str | int | None, **_hints: object
+    ) -> list[tuple[int, int, int, str, Address]]:
+        """Return the one address of *host*; resolving a name takes no time."""
+        name = self._known(host)
+        return [
+            (
+                socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (self._address(name), int(port or 0)),
+            )
+        ]
+
+    async def getnameinfo(self, sockaddr: Address, flags: int = 0) -> tuple[str, str]:
+        """Return the name of a host by its address."""
+        return self._known(sockaddr[0]), str(sockaddr[1])
+
+    async def create_server(
+        self,
+        protocol_factory: ProtocolFactory,
+        host: Any = None,
+        port: int | None = None,
+        *,
+        start_serving: bool = True,
+        **options: Any,
+    ) -> WireServer:
+        """Return a server as asyncio's, on the network; port 0 is a free one."""
+        self._refuse_options("create_server", options)
+        if host is None or isinstance(host, str):
+            name = host or LOCALHOST
+        else:
+            [name, *rest] = list(host) or [LOCALHOST]
+            if rest:
+                raise ConfigError(f"create_server on {host!r}; want one host each")
+        server = WireServer(self, self._loop, name, port or self._next_port(), protocol_factory)
+        if start_serving:
+            await server.start_serving()
+        return server
+
+    async def create_connection(
+        self,
+        protocol_factory: ProtocolFactory,
+        host: Any = None,
+        port: int | None = None,
+        **options: Any,
+    ) -> tuple[WireTransport, asyncio.BaseProtocol]:
+        """
+        Return both ends of what the client gets: its transport and its protocol.
+
+        Raises:
+            ConnectionRefusedError: If nobody listens there, one handshake later.
+        """
+        self._refuse_options("create_connection", options)
+        if host is None or port is None:
+            raise ValueError("host and port was not specified and no sock specified")
+        name = self._known(host)
+        link = self._links.get(name, self._link)
+        point = self._point(name, int(port))
+        await self._shake_hands(name, int(port), link, point)
+        listener = self._listener(name, int(port))
+        if listener is None:
+            raise ConnectionRefusedError(
+                111, f"Connect call failed: nobody listens on {name}:{port} in this simulation"
+            )
+        client, server = self._ends(listener, int(port), link)
+        if point is not None:
+            expose(client, server, point)
+        server_protocol = listener.factory()
+        tap: Tap = _Meter(self, self._loop, name, link.service)
+        tapped = getattr(server_protocol, "tap", None)
+        client.tap = tap if tapped is None else tapped(tap)
+        server.set_protocol(server_protocol)
+        server_protocol.connection_made(server)
+        protocol = protocol_factory()
+        client.set_protocol(protocol)
+        protocol.connection_made(client)
+        return client, protocol
+
+    # -- Connecting
+
+    async def _shake_hands(
+        self, name: str, port: int, link: Link, point: FaultPoint | None
+    ) -> None:
+        operation, detail = f"{link.service}.connect", f"{name}:{port}"
+        start_ns = self._loop.now_ns
+        self.witness.count("tcp_connects", 1, detail)
+        self.witness.count(f"{link.service}_connects", 1, detail)
+        latency_ns = self.draws.ns(operation)
+        try:
+            if point is not None:
+                await point.admit(operation, detail)
+                latency_ns = point.stretch(operation, latency_ns, detail)
+            await asyncio.sleep(latency_ns / NS)
+        finally:
+            self.witness.span(operation, start_ns, self._loop.now_ns, detail)
+
+    def _ends(
+        self, listener: Listener, port: int, link: Link
+    ) -> tuple[WireTransport, WireTransport]:
+        here = (_CLIENT_ADDRESS, self._next_port())
+        there = (self._address(listener.host), port)
+
+        def end(own: Address, other: Address) -> WireTransport:
+            return WireTransport(
+                self._loop,
+                Line(link),
+                own=own,
+                other=other,
+                segment_bytes=link.segment_bytes,
+            )
+
+        client, server = end(here, there), end(there, here)
+        client.peer, server.peer = server, client
+        listener.open[server] = None
+        server.on_lost.append(lambda: listener.forget(server))
+        self._open[client] = None
+        client.on_lost.append(lambda: self._open.pop(client, None))
+        return client, server
+
+    def _next_port(self) -> int:
+        self._connections += 1
+        return _PORTS[(self._connections - 1) % len(_PORTS)]
+
+    # -- Names
+
+    def _name(self, host: str | bytes | None) -> str:
+        name = host.decode() if isinstance(host, bytes) else (host or "")
+        name = name.lower().rstrip(".")
+        return LOCALHOST if name in _LOCAL_NAMES else self._names.get(name, name)
+
+    def _known(self, host: str | bytes | None) -> str:
+        name = self._name(host)
+        if name not in self._addresses and (self.fallback is None or self.fallback(name) is None):
+            self._loop.refusals.refuse(f"a connection to {name!r}", _UNKNOWN)
+        return name
+
+    def _address(self, name: str) -> str:
+        address = self._addresses.get(name)
+        if address is None:
+            number = len(self._addresses)
+            address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+            self._addresses[name] = address
+            self._names[address] = name
+        return address
+
+    def _listener(self, name: str, port: int) -> Listener | None:
+        listeners = self._listeners
+        found = listeners.get((name, port)) or listeners.get((name, None))
+        if found is None and self.fallback is not None:
+            found = self.fallback(name)
+        return found
+
+    def _point(self, name: str, port: int) -> FaultPoint | None:
+        listener = self._listener(name, port)
+        return None if listener is None else listener.faults()
+
+    def _refuse_options(self, call: str, options: dict[str, Any]) -> None:
+        if options.get("ssl"):
+            self._loop.refusals.refuse(f"loop.{call}(ssl=...)", _TLS)
+        if options.get("sock") is not None:
+            self._loop.refusals.refuse(
+                f"loop.{call}(sock={options['sock']!r})",
+                "the simulated network has no sockets of its own: give host and port",
+            )
+
+
+class _Meter:
+    """Counts what passes one connection, and draws how long it takes."""
+
+    __slots__ = ("_draws", "_half_ns", "_host", "_loop", "_sent_ns", "_trip", "_witness")
+
+    def __init__(self, network: Network, loop: SimLoop, host: str, service: str) -> None:
+        self._draws = network.draws
+        self._witness = network.witness
+        self._loop = loop
+        self._host = host
+        self._trip = f"{service}.trip"
+        self._sent_ns = -1
+        self._half_ns = 0
+
+    def sent(self, size_bytes: int) -> int:
+        self._witness.count("tcp_bytes", size_bytes, self._host)
+        # What leaves at one instant shares the way: one draw, one write.
+        if self._sent_ns != self._loop.now_ns:
+            self._sent_ns = self._loop.now_ns
+            self._witness.count("tcp_writes", 1, self._host)
+            self._half_ns = self._draws.ns(self._trip) // 2
+        return self._half_ns
+
+    def received(self, size_bytes: int) -> None:
+        self._witness.count("tcp_bytes", size_bytes, self._host)
+
+    def lost(self) -> None:
+        """Do nothing: what is measured is measured."""

@@ -1,0 +1,124 @@
+"""
+Runs scenarios under a shape of load, for as long as it takes, in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent_perf.errors import UsageError
+from agent_perf.load import NO_LIMITS, Closed, Limits, Shape, drive_for, drive_open, warm_up
+from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
+from agent_perf.records import LoadRun, Tier
+from agent_perf.repository import WORKTREE
+from agent_perf.sim import SimLoop, running_request, simulate
+from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.runner import bucket_ns_of, opened
+from agent_perf.units import NS
+
+USERS = 50
+
+_TIMELINE_COUNTS = frozenset({"db_statements", "http_requests", "llm_calls", "redis_trips"})
+
+
+def run_load(
+    scenarios: Scenario | Sequence[tuple[Scenario, int]],
+    shape: Shape | Closed,
+    *,
+    users: int = USERS,
+    tier: Tier = Tier.CLIENT,
+    seed: int | None = None,
+    limits: Limits = NO_LIMITS,
+    good_within_s: float | None = None,
+    bucket_s: float | None = None,
+) -> LoadRun:
+    """
+    Return what *scenarios* come to under *shape*.
+
+    Requests that fail are results, even if all of them do.
+
+    Args:
+        scenarios: One, or several in one world, each with its weight >= 1.
+        shape: When requests arrive; or users in a closed loop.
+        users: Among how many requests are dealt, >= 1; a closed loop says it itself.
+        tier: How much of the real code runs.
+        seed: Of all draws; the first scenario's if None.
+        limits: What the load keeps within.
+        good_within_s: Longest latency of a good answer; None: any answer is good.
+        bucket_s: First length of the timeline's buckets; a sixtieth of the load if None.
+
+    Raises:
+        BrokenError: If a scenario itself raised.
+        UsageError: If a number is out of range.
+    """
+    mix = ((scenarios, 1),) if isinstance(scenarios, Scenario) else tuple(scenarios)
+    _check(mix, users, good_within_s, bucket_s)
+    if isinstance(shape, Closed):
+        users = shape.users
+    offered = 0
+    first_failure: Exception | None = None
+
+    async def main(loop: SimLoop) -> LoadRecording:
+        nonlocal offered, first_failure
+        recorder = LoadRecorder(
+            lambda: loop.now_ns,
+            lambda: running_request().request_id,
+            bucket_ns=bucket_ns_of(shape) if bucket_s is None else round(bucket_s * NS),
+            good_within_ns=None if good_within_s is None else round(good_within_s * NS),
+            timeline_counts=_TIMELINE_COUNTS,
+        )
+        async with opened(loop, mix, recorder, tier=tier, seed=seed) as (world, desk):
+            await warm_up(desk, users=users, per_user=mix[0][0].warmup)
+            if isinstance(shape, Closed):
+                offered = await drive_for(desk, shape)
+            else:
+                arrivals = shape.arrivals(world.draws)
+                offered = await drive_open(desk, arrivals, users=users, limits=limits)
+            first_failure = desk.first_failure
+        return recorder.summary()
+
+    first = mix[0][0]
+    recording = simulate(main, seed=first.seed if seed is None else seed)
+    return LoadRun(
+        scenarios={scenario.name: weight for scenario, weight in mix},
+        shape=shape.describe(),
+        users=users,
+        seed=first.seed if seed is None else seed,
+        tier=tier,
+        commit=WORKTREE,
+        environment=current_environment(
+            tuple(dict.fromkeys(scenario.source for scenario, _ in mix))
+        ),
+        duration_ns=recording.duration_ns,
+        offered=offered,
+        dropped=recording.dropped,
+        good=recording.good,
+        good_within_ns=None if good_within_s is None else round(good_within_s * NS),
+        errors=recording.errors,
+        latency=recording.latency,
+        paths=recording.paths,
+        counts=recording.counts,
+        operations=recording.operations,
+        timeline=recording.timeline,
+        exemplars=recording.exemplars,
+        trace_digest=recording.trace_digest,
+        first_failure=""
+        if first_failure is None
+        else f"{type(first_failure).__name__}: {first_failure}",
+    )
+
+
+def _check(
+    mix: tuple[tuple[Scenario, int], ...],
+    users: int,
+    good_within_s: float | None,
+    bucket_s: float | None,
+) -> None:
+    if not mix or any(type(weight) is not int or weight < 1 for _, weight in mix):
+        weights = {scenario.name: weight for scenario, weight in mix}
+        raise UsageError(f"scenarios with weights {weights}; want at least one, each >= 1")
+    if users < 1:
+        raise UsageError(f"users={users}; want at least 1")
+    for name, value in (("good_within_s", good_within_s), ("bucket_s", bucket_s)):
+        if value is not None and not 0.001 <= value < float("inf"):
+            raise UsageError(f"{name}={value}; want at least 0.001 seconds")
