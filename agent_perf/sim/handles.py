@@ -8,6 +8,7 @@ them, without a constructor call each; a cancelled one is known by its missing c
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 
@@ -52,6 +53,7 @@ class SimTimer(SimHandle, asyncio.TimerHandle):
     __slots__ = ()
 
     _when: int
+    _scheduled: bool
 
     def when(self) -> float:
         """Return the instant at which the callback runs, in virtual seconds."""
@@ -63,3 +65,42 @@ def cancelled_handle() -> SimHandle:
     handle = SimHandle.__new__(SimHandle)
     handle.cancel()
     return handle
+
+
+class SimPause(SimTimer):
+    """
+    A task's wait until `_when`, in ns: the task's next step as its callback.
+
+    Attributes:
+        _scheduled: True from its begin until it is ready because its time has come.
+        _message: What it was cancelled with.
+    """
+
+    __slots__ = ("_message",)
+    _args = ()
+
+    _message: tuple[object, ...]
+
+    def end(self, message: tuple[object, ...]) -> SimHandle:
+        """Take the pause back and return the handle of its task's next step."""
+        handle = object.__new__(SimHandle)
+        handle._callback, handle._args, handle._context = self._callback, (), self._context
+        self._callback, self._message = None, message
+        return handle
+
+
+class SimRelay(SimHandle):
+    """The turn of a pause that is due together with others: its task becomes ready then."""
+
+    __slots__ = ("_pause",)
+
+    def __init__(self, pause: SimPause) -> None:
+        self._callback = None
+        self._pause = pause
+
+    def pass_on(self, ready: deque[SimHandle]) -> None:
+        """Append the pause to *ready*, unless it was cancelled."""
+        pause = self._pause
+        if pause._callback is not None:
+            pause._scheduled = False
+            ready.append(pause)

@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import math
-from asyncio import Handle
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context, copy_context
+from contextvars import Context
 from heapq import heapify, heappop, heappush
-from typing import Any, Final, TypeVar, TypeVarTuple
+from operator import length_hint
+from typing import Any, Final, TypeVar
 
-from agent_perf.errors import UsageError
-from agent_perf.sim.handles import SimHandle, SimTimer, cancelled_handle
+from agent_perf.sim.handles import SimHandle, SimPause, SimRelay, SimTimer, cancelled_handle
 from agent_perf.sim.ordered import OrderedWeakSet
+from agent_perf.sim.scheduling import NEVER_NS, SchedulingLoop
 from agent_perf.sim.steps import step_name
 from agent_perf.sim.stuck import deadlock, livelock, overrun
 from agent_perf.sim.tasks import SimTask
-from agent_perf.sim.threadless import EXECUTOR_WORKERS, ExecutorPolicy, ThreadlessLoop
+from agent_perf.sim.threadless import EXECUTOR_WORKERS, ExecutorPolicy
 from agent_perf.sim.watching import Meter, Trace, watched
+from agent_perf.units import NS
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 STEPS_PER_INSTANT_MAX: Final = 200_000
 """More steps than an honest burst takes at one instant: beyond it, somebody polls."""
@@ -35,11 +34,6 @@ STEPS_PER_INSTANT_MAX: Final = 200_000
 STEPS_MAX: Final = 50_000_000
 """Some minutes of real time: a million requests on stubs take fewer."""
 
-# As a float, because a delay is one: int * float would convert each time.
-_NS: Final = 1e9
-# Libraries pass math.inf for "no deadline". A timer this many ns away, 38 million
-# years, can be cancelled but never comes due.
-_NEVER_NS: Final = 1 << 80
 # How often the loop keeps house, in steps. Some tens of requests through real client
 # libraries lie between: their garbage is a few megabytes.
 _HOUSEKEEPING_STEPS: Final = 10_000
@@ -47,10 +41,10 @@ _HOUSEKEEPING_STEPS: Final = 10_000
 # since they were last swept out. So small a heap is not worth a sweep.
 _HEAP_MIN: Final = 1_000
 
-_new = object.__new__
+_new = asyncio.Task.__new__
 
 
-class SimLoop(ThreadlessLoop):
+class SimLoop(SchedulingLoop):
     """
     A loop in virtual time, which begins at 0 ns.
 
@@ -65,7 +59,6 @@ class SimLoop(ThreadlessLoop):
         housekeeping: Called between instants, every 10,000 steps or so.
     """
 
-    _ready: deque[SimHandle]
     _stopping: bool
     _task_factory: Callable[..., asyncio.Future[Any]] | None
 
@@ -83,123 +76,31 @@ class SimLoop(ThreadlessLoop):
     ) -> None:
         super().__init__(executor=executor, executor_workers=executor_workers)
         self._asyncgens = OrderedWeakSet()
-        self._now_ns = 0
-        self._heap: list[tuple[int, int, SimTimer]] = []
-        self._timer_sequence = 0
         self._sweep_above = _HEAP_MIN
         self._housekeeping = housekeeping
-        self._keep_house_at = _HOUSEKEEPING_STEPS
-        self._step_count = 0
+        self._step_limit = 0
+        self._steps_left = iter(range(0))
         self._steps_per_instant_max = steps_per_instant_max
-        # Marks lie in the queue like cancelled handles: what comes before them has run.
+        # A mark like `_wake_mark`.
         self._stop_mark = cancelled_handle()
-        self._wake_mark = cancelled_handle()
-        self._wake_marked = False
         self._run_watched = watched(self, trace, meter)
         # No later than "never": what waits for that waits in vain, and that is a deadlock.
-        self._limit_ns = _NEVER_NS - 1
-        if virtual_limit_s * _NS < _NEVER_NS:
-            self._limit_ns = round(virtual_limit_s * _NS)
+        self._limit_ns = NEVER_NS - 1
+        if virtual_limit_s * NS < NEVER_NS:
+            self._limit_ns = round(virtual_limit_s * NS)
         self._steps_max = steps_max
         self._task_sequence = 0
         self._hash_sequence = 0
 
     @property
-    def now_ns(self) -> int:
-        """Virtual time since the loop's begin, in ns."""
-        return self._now_ns
-
-    @property
     def steps(self) -> int:
-        """Number of steps taken before the present instant: callbacks, run or cancelled."""
-        return self._step_count
-
-    def time(self) -> float:
-        """Return the virtual time since the loop's begin, in seconds."""
-        return self._now_ns / _NS
-
-    def charge(self, ns: int) -> None:
-        """
-        Spend *ns* >= 0 of CPU time: the loop's one thread is busy for as long.
-
-        Timers that come due meanwhile fire late, as on a real loop.
-        """
-        if ns < 0:
-            raise UsageError(f"charge({ns}): virtual time cannot go back; want ns >= 0")
-        self._now_ns += ns
-        if not self._wake_marked:
-            self._wake_marked = True
-            self._ready.append(self._wake_mark)
+        """Number of steps taken so far, this one included: callbacks, run or cancelled."""
+        return self._step_limit - length_hint(self._steps_left)
 
     def hash_next(self) -> int:
         """Return the next number for the hash of a task of this loop."""
         self._hash_sequence += 1
         return self._hash_sequence
-
-    # Scheduling.
-
-    def call_soon(
-        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> Handle:
-        """Run *callback* at this instant, after all that is scheduled already."""
-        if self._closed:
-            raise RuntimeError("Event loop is closed")
-        handle = _new(SimHandle)
-        handle._callback = callback
-        handle._args = args
-        handle._context = copy_context() if context is None else context
-        self._ready.append(handle)
-        return handle
-
-    def call_later(
-        self,
-        delay: float,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> SimTimer:
-        """Run *callback* after *delay* seconds of virtual time, and at least 1 ns from now."""
-        try:
-            due_ns = self._now_ns + round(delay * _NS)
-        except OverflowError:
-            due_ns = _NEVER_NS if delay > 0 else 0
-        return self._schedule(due_ns, callback, args, context)
-
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> SimTimer:
-        """Run *callback* at *when* in virtual seconds, and at least 1 ns from now."""
-        try:
-            due_ns = round(when * _NS)
-        except OverflowError:
-            due_ns = _NEVER_NS if when > 0 else 0
-        return self._schedule(due_ns, callback, args, context)
-
-    def _schedule(
-        self,
-        due_ns: int,
-        callback: Callable[..., object],
-        args: tuple[object, ...],
-        context: Context | None,
-    ) -> SimTimer:
-        if self._closed:
-            raise RuntimeError("Event loop is closed")
-        # A limiter that computes its delays in floats asks for 1e-17 s, finds itself
-        # still too early and asks again: without time passing that would never end.
-        if due_ns <= self._now_ns:
-            due_ns = self._now_ns + 1
-        timer = _new(SimTimer)
-        timer._callback = callback
-        timer._args = args
-        timer._context = copy_context() if context is None else context
-        timer._when = due_ns
-        self._timer_sequence = sequence = self._timer_sequence + 1
-        heappush(self._heap, (due_ns, sequence, timer))
-        return timer
 
     # Running.
 
@@ -209,76 +110,91 @@ class SimLoop(ThreadlessLoop):
             super().stop()
             self._ready.append(self._stop_mark)
 
-    def _run_once(self) -> None:  # noqa: C901  # The hot path: a call each would cost a tenth.
+    def _run_once(self) -> None:
         """Run callbacks, instant by instant, until the loop is stopped."""
-        ready, run_watched = self._ready, self._run_watched
-        popleft = ready.popleft
+        chunk = min(_HOUSEKEEPING_STEPS, self._steps_per_instant_max)
+        instant_ns, at_instant = -1, 0
         while True:
-            begin_ns, step = self._now_ns, 0
-            for step in range(self._steps_per_instant_max):
-                if not ready:
-                    self._step_count += step
-                    self._advance()
-                    break
+            self._steps_left = iter(range(chunk))
+            self._step_limit += chunk
+            if self._run():
+                return
+            if self._now_ns != instant_ns:
+                instant_ns, at_instant = self._now_ns, 0
+            else:
+                at_instant += chunk
+                if at_instant >= self._steps_per_instant_max:
+                    raise livelock(self, at_instant)
+            self._keep_house()
+
+    def _run(self) -> bool:  # noqa: C901, PLR0912  # Each call would cost a tenth.
+        """Take the steps that are left; return True if the loop was stopped before."""
+        ready, heap, run_watched = self._ready, self._heap, self._run_watched
+        popleft = ready.popleft
+        for _ in self._steps_left:
+            if ready:
                 handle = popleft()
                 callback = handle._callback
                 if callback is None:
-                    if handle is self._wake_mark:
-                        self._wake()
-                    # An interrupt can end a run before its mark: then it is an old one.
-                    elif handle is self._stop_mark and self._stopping:
-                        self._step_count += step
-                        return
+                    if handle is self._stop_mark and self._stopping:
+                        return True
+                    self._pass(handle)
                     continue
-                try:
-                    if run_watched is None:
-                        handle._context.run(callback, *handle._args)
-                    else:
-                        run_watched(handle)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException as error:  # noqa: BLE001  # The loop's handler decides.
-                    self._report(handle, error)
             else:
-                self._step_count += self._steps_per_instant_max
-                if self._now_ns == begin_ns:
-                    raise livelock(self, self._steps_per_instant_max)
-                self._keep_house()
+                if not heap:
+                    raise deadlock(self)
+                due_ns, _, handle = heappop(heap)
+                callback = handle._callback
+                if callback is None:
+                    continue
+                if due_ns > self._now_ns:
+                    if due_ns > self._limit_ns:
+                        # Put back, for the tasks that are cancelled after the error.
+                        heappush(heap, (due_ns, 0, handle))
+                        raise deadlock(self) if due_ns >= NEVER_NS else overrun(self, self.steps)
+                    self._now_ns = due_ns
+                if heap and heap[0][0] <= due_ns:
+                    self._make_ready(due_ns, handle)
+                    continue
+                handle._scheduled = False
+            try:
+                if run_watched is not None:
+                    run_watched(handle)
+                # Without arguments is the most usual, and costs half without the star.
+                elif args := handle._args:
+                    handle._context.run(callback, *args)
+                else:
+                    handle._context.run(callback)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001  # The loop's handler decides.
+                self._report(handle, error)
+        return False
 
-    def _advance(self) -> None:
-        """Move to the next timer that is not cancelled, and make ready what is due then."""
+    def _pass(self, mark: SimHandle) -> None:
+        """Do what is to be done where *mark* lay, if it is not just a cancelled handle."""
+        if type(mark) is SimRelay:
+            mark.pass_on(self._ready)
+        elif mark is self._wake_mark:
+            # Make ready what came due while CPU time was charged.
+            self._wake_marked = False
+            self._make_ready(self._now_ns)
+
+    def _make_ready(self, due_ns: int, *first: SimTimer) -> None:
+        """Make ready *first*, then what is due at *due_ns*, each in its turn."""
         heap, ready = self._heap, self._ready
-        if self._step_count >= self._keep_house_at:
-            self._keep_house()
-        while heap:
-            due_ns, _, timer = heappop(heap)
-            if timer._callback is not None:
-                break
-        else:
-            raise deadlock(self)
-        if due_ns > self._now_ns:
-            if due_ns > self._limit_ns:
-                # Put back, for the tasks that are cancelled after the error.
-                heappush(heap, (due_ns, 0, timer))
-                raise deadlock(self) if due_ns >= _NEVER_NS else overrun(self, self._step_count)
-            self._now_ns = due_ns
-        ready.append(timer)
+        due = [*first]
         while heap and heap[0][0] <= due_ns:
-            ready.append(heappop(heap)[2])
-
-    def _wake(self) -> None:
-        """Make ready what came due while CPU time was charged."""
-        self._wake_marked = False
-        heap, ready, now_ns = self._heap, self._ready, self._now_ns
-        while heap and heap[0][0] <= now_ns:
-            ready.append(heappop(heap)[2])
+            due.append(heappop(heap)[2])
+        # asyncio's sleep is a timer that makes its task ready at the end of the queue: what
+        # else is due then, or is scheduled by that, comes before the task.
+        ready.extend([SimRelay(timer) if type(timer) is SimPause else timer for timer in due])
 
     def _keep_house(self) -> None:
-        self._keep_house_at = self._step_count + _HOUSEKEEPING_STEPS
-        if self._step_count > self._steps_max or self._now_ns > self._limit_ns:
+        if self.steps > self._steps_max or self._now_ns > self._limit_ns:
             # Once: the tasks that are cancelled now take steps of their own.
-            self._steps_max = self._step_count + self._steps_max
-            raise overrun(self, self._step_count)
+            self._steps_max += self.steps
+            raise overrun(self, self.steps)
         heap = self._heap
         if len(heap) > self._sweep_above:
             heap[:] = [entry for entry in heap if entry[2]._callback is not None]
@@ -309,4 +225,9 @@ class SimLoop(ThreadlessLoop):
             name = f"Task-{self._task_sequence}"  # asyncio's own are numbered per process.
         if self._task_factory is not None:
             return super().create_task(coro, name=name, context=context, **kwargs)
-        return SimTask(coro, loop=self, name=str(name), context=context, **kwargs)
+        # Before the constructor, which puts the task into a set.
+        task: SimTask[T] = _new(SimTask)
+        task._pause, task._asked_to_end = None, False
+        self._hash_sequence = task._sim_hash = self._hash_sequence + 1
+        task.__init__(coro, loop=self, name=name, context=context, **kwargs)  # type: ignore[misc]
+        return task

@@ -8,16 +8,21 @@ address, eight runs gave five different orders.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
+
+from agent_perf.sim.handles import SimPause
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Numbering(Protocol):
-    """A loop that numbers its tasks."""
+class TaskLoop(Protocol):
+    """What a task asks of its loop."""
 
     def hash_next(self) -> int:
         """Return 1, 2, 3..."""
+
+    def cancel_pause(self, pause: SimPause, message: tuple[object, ...]) -> None:
+        """Let the task of *pause* go on at this instant, to be told that it was cancelled."""
 
 
 class SimTask(asyncio.Task[T_co]):
@@ -29,8 +34,13 @@ class SimTask(asyncio.Task[T_co]):
     keeps its argument's order: see compat.
     """
 
-    __slots__ = ("_sim_hash",)
+    __slots__ = ("_asked_to_end", "_pause", "_sim_hash")
     _sim_hash: int
+    _pause: SimPause | None
+    _asked_to_end: bool
+    # asyncio's own.
+    _must_cancel: bool
+    _cancel_message: object
 
     def __hash__(self) -> int:
         # asyncio puts a task into a set while it is being constructed, before
@@ -38,5 +48,18 @@ class SimTask(asyncio.Task[T_co]):
         try:
             return self._sim_hash
         except AttributeError:
-            self._sim_hash = cast("Numbering", self.get_loop()).hash_next()
+            self._sim_hash = cast("TaskLoop", self.get_loop()).hash_next()
             return self._sim_hash
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Ask the task to end, as asyncio's does; a pause of it ends now."""
+        self._asked_to_end = True
+        pause = self._pause
+        if pause is None or self.done():
+            return super().cancel(msg)
+        if pause._callback is None:
+            # Cancelled at this instant already: the first message is the one that is told.
+            return super().cancel(*pause._message)
+        if pause._scheduled:
+            cast("TaskLoop", self.get_loop()).cancel_pause(pause, (msg,))
+        return super().cancel(msg)

@@ -34,6 +34,6 @@ class StdlibLoop(asyncio.SelectorEventLoop):
         return self.now_ns / 1e9
 
     def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
-        # A thousandth of a ns per timer breaks ties by age, and vanishes in rounding.
+        # A ten-thousandth of a ns per timer breaks ties by age, and vanishes in rounding.
         self._sequence += 1
-        return super().call_at(round(when, 9) + self._sequence * 1e-12, *args, **kwargs)
+        return super().call_at(round(when, 9) + self._sequence * 1e-13, *args, **kwargs)

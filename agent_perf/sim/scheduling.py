@@ -1,0 +1,233 @@
+"""
+The part of a virtual-time loop that takes note of what is to run, and when.
+
+Time is an integer number of nanoseconds. What is due at one instant runs in the order in
+which it was scheduled, as on asyncio's own loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import CancelledError, Future, Handle
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context, copy_context
+from heapq import heappush
+from types import coroutine
+from typing import Any, Final, NoReturn, TypeVarTuple, cast
+
+from agent_perf.errors import UsageError
+from agent_perf.sim.handles import SimHandle, SimPause, SimTimer, cancelled_handle
+from agent_perf.sim.tasks import SimTask
+from agent_perf.sim.threadless import EXECUTOR_WORKERS, ExecutorPolicy, ThreadlessLoop
+
+Ts = TypeVarTuple("Ts")
+
+# Libraries pass math.inf for "no deadline". A timer this many ns away, 38 million
+# years, can be cancelled but never comes due.
+NEVER_NS: Final = 1 << 80
+
+# As a float, because a delay is one: int * float would convert each time.
+_NS: Final = 1e9
+
+_new = object.__new__
+# Without a type, or mypy reads None into what is compared with its result.
+_get: Any = getattr
+_running_task: Callable[[object], object] = (
+    # Python 3.11 has the function in Python only, around this dictionary.
+    cast("Any", asyncio.tasks)._current_tasks.get
+    if sys.version_info < (3, 12)
+    else cast("Any", asyncio).current_task
+)
+
+
+class SchedulingLoop(ThreadlessLoop):
+    """
+    A loop that holds what is ready, and a heap of what is to come.
+
+    Args:
+        executor: As in ThreadlessLoop.
+        executor_workers: As in ThreadlessLoop.
+    """
+
+    _ready: deque[SimHandle]
+
+    def __init__(
+        self,
+        *,
+        executor: ExecutorPolicy = "refuse",
+        executor_workers: int = EXECUTOR_WORKERS,
+    ) -> None:
+        super().__init__(executor=executor, executor_workers=executor_workers)
+        self._now_ns = 0
+        self._heap: list[tuple[int, int, SimTimer]] = []
+        self._timer_sequence = 0
+        # The running task, from where it pauses to where it asks for its next step.
+        self._pausing: SimTask[Any] | None = None
+        # A mark lies in the queue like a cancelled handle: what comes before it has run.
+        self._wake_mark = cancelled_handle()
+        self._wake_marked = False
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual time since the loop's begin, in ns."""
+        return self._now_ns
+
+    def time(self) -> float:
+        """Return the virtual time since the loop's begin, in seconds."""
+        return self._now_ns / _NS
+
+    def charge(self, ns: int) -> None:
+        """
+        Spend *ns* >= 0 of CPU time: the loop's one thread is busy for as long.
+
+        Timers that come due meanwhile fire late, as on a real loop.
+        """
+        if ns < 0:
+            raise UsageError(f"charge({ns}): virtual time cannot go back; want ns >= 0")
+        self._now_ns += ns
+        if not self._wake_marked:
+            self._wake_marked = True
+            self._ready.append(self._wake_mark)
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> Handle:
+        """Run *callback* at this instant, after all that is scheduled already."""
+        task = self._pausing
+        if task is not None and not args and _get(callback, "__self__", None) is task:
+            # The task asks for its next step: that is to be the end of its pause.
+            self._pausing = None
+            pause = task._pause
+            assert pause is not None
+            if not (task._asked_to_end and task._must_cancel):
+                pause._callback = callback
+                pause._context = context  # type: ignore[assignment]  # Tasks give theirs.
+                self._timer_sequence = sequence = self._timer_sequence + 1
+                heappush(self._heap, (pause._when, sequence, pause))
+                return pause
+            # Cancelled before it paused: it is told so in its next step, and that is now.
+            pause._callback, pause._message = None, (task._cancel_message,)
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        handle = _new(SimHandle)
+        handle._callback = callback
+        handle._args = args
+        handle._context = copy_context() if context is None else context
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> SimTimer:
+        """Run *callback* after *delay* seconds of virtual time, and at least 1 ns from now."""
+        try:
+            due_ns = self._now_ns + round(delay * _NS)
+        except OverflowError:
+            due_ns = NEVER_NS if delay > 0 else 0
+        return self._schedule(due_ns, callback, args, context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> SimTimer:
+        """Run *callback* at *when* in virtual seconds, and at least 1 ns from now."""
+        try:
+            due_ns = round(when * _NS)
+        except OverflowError:
+            due_ns = NEVER_NS if when > 0 else 0
+        return self._schedule(due_ns, callback, args, context)
+
+    def _schedule(
+        self,
+        due_ns: int,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        context: Context | None,
+    ) -> SimTimer:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        # A limiter that computes its delays in floats asks for 1e-17 s, finds itself
+        # still too early and asks again: without time passing that would never end.
+        if due_ns <= self._now_ns:
+            due_ns = self._now_ns + 1
+        timer = _new(SimTimer)
+        timer._callback = callback
+        timer._args = args
+        timer._context = copy_context() if context is None else context
+        timer._when = due_ns
+        self._timer_sequence = sequence = self._timer_sequence + 1
+        heappush(self._heap, (due_ns, sequence, timer))
+        return timer
+
+    # Pauses.
+
+    def sleep(self, delay: float) -> Awaitable[None]:
+        """Return an awaitable that takes *delay* > 0 seconds, and at least 1 ns: see `pause`."""
+        try:
+            return self.pause(round(delay * _NS) or 1)
+        except OverflowError:
+            return self.pause(NEVER_NS)
+
+    @coroutine
+    def pause(self, ns: int) -> Generator[Any, None, None]:
+        """
+        Take *ns* of virtual time; 0 or less lets what is ready take its turn, like sleep(0).
+
+        In order, cancellation and all else it is `asyncio.sleep`, without a Future, a timer
+        and a callback for each. Await it directly: ``await loop.pause(latency_ns)``.
+        """
+        if ns <= 0:
+            yield
+            return
+        task = _running_task(self)
+        if type(task) is not SimTask:
+            # What a program's own task factory made knows nothing of pauses.
+            yield from self._wait(ns)
+            return
+        pause = _new(SimPause)
+        pause._when = self._now_ns + ns
+        pause._scheduled = True
+        task._pause = pause
+        # A task that is given None asks the loop for its next step at once: see call_soon.
+        self._pausing = task
+        try:
+            yield
+        except BaseException:
+            pause._callback = task._pause = self._pausing = None
+            raise
+        task._pause = None
+        if pause._scheduled:
+            self._wake_early(pause)
+
+    def _wake_early(self, pause: SimPause) -> NoReturn:
+        if self._pausing is not None:
+            self._pausing = None
+            raise RuntimeError("a pause was continued before its time, and not by its task")
+        # Cancelled, then uncancelled: since Python 3.13 a task forgets the former.
+        raise CancelledError(*pause._message)
+
+    def _wait(self, ns: int) -> Generator[Any, None, None]:
+        future: Future[None] = self.create_future()
+        timer = self._schedule(self._now_ns + ns, _set_result_unless_cancelled, (future,), None)
+        try:
+            yield from future
+        finally:
+            timer.cancel()
+
+    def cancel_pause(self, pause: SimPause, message: tuple[object, ...]) -> None:
+        """Let the task of *pause* go on at this instant, to be told that it was cancelled."""
+        self._ready.append(pause.end(message))
+
+
+def _set_result_unless_cancelled(future: Future[None]) -> None:
+    if not future.cancelled():
+        future.set_result(None)
