@@ -23,7 +23,7 @@ _LATENCY_TOLD: Final = Fraction(1, 100)
 _GENERIC_MAX: Final = 3
 """Work counts told when no rule knows their story."""
 
-_TIMING: Final = ("_waits", "_connects")
+_TIMING: Final = ("_waits", "_connects", "_prepares")
 """Ends of counts that follow from when things happen: never a root beside another."""
 
 _OPERATIONS: Final = {

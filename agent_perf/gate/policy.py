@@ -154,6 +154,7 @@ DEFAULT_RULES: Final = (
     # How many connections a pool opens or makes wait follows from timing: one more in a
     # thousand requests is no regression. The harm that they do is latency, judged there.
     _default("work.*_connects", None),
+    _default("work.*_prepares", None),
     _default("work.*_waits", None),
     # Fewer hits are fewer lookups or more misses: the first is fine, the second is
     # judged as misses.

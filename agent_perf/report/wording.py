@@ -20,6 +20,7 @@ _COUNT_LABELS: Final = {
     "redis_connects": "Redis connections opened",
     "db_statements": "SQL statements",
     "db_connects": "database connections opened",
+    "db_prepares": "database statements prepared",
     "db_lock_waits": "waits for a database lock",
     "db_waits": "waits for a database connection",
     "http_requests": "HTTP requests",

@@ -20,6 +20,7 @@ from agent_perf.sim.draws import Draws
 from agent_perf.sim.faults import FaultPoint, InjectedError, Lifeline
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.db_adapter import SimDbapi
+from agent_perf.sim.services.db_dialect import URL, register
 from agent_perf.sim.services.db_functions import VirtualFunctions
 from agent_perf.sim.services.db_lock import WriteLock
 from agent_perf.sim.services.db_pool import note_holders, waiting_pool
@@ -30,7 +31,6 @@ from agent_perf.sim.stations import Station
 from agent_perf.units import NS
 
 CONNECT: Final = "db.connect"
-_URL: Final = "sqlite+aiosqlite:///simulated"
 
 
 class SimDatabase:
@@ -83,7 +83,9 @@ class SimDatabase:
             max_overflow: Connections beyond them, closed when given back.
             pool_timeout: How long to wait for a connection, in virtual seconds.
             engine_kwargs: As for ``create_async_engine``: *pool_pre_ping*,
-                *pool_recycle*, *poolclass*, *echo*...
+                *pool_recycle*, *poolclass*, *isolation_level*, *echo*... Of *connect_args*
+                asyncpg's *timeout* (of a connect) and *command_timeout* (of a
+                statement), in virtual seconds, are obeyed.
         """
         if "poolclass" not in engine_kwargs:
             engine_kwargs |= {
@@ -92,7 +94,8 @@ class SimDatabase:
                 "max_overflow": max_overflow,
                 "pool_timeout": pool_timeout,
             }
-        engine = create_async_engine(_URL, module=SimDbapi(self), **engine_kwargs)
+        register()
+        engine = create_async_engine(URL, module=SimDbapi(self), **engine_kwargs)
         note_holders(engine.sync_engine)
         return engine
 

@@ -7,18 +7,22 @@ cursor, once for the rows and once for the end as the generic one does.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.util import await_only
 
+from agent_perf.sim.services.db_dialect import AUTOCOMMIT, READ_COMMITTED, SNAPSHOTS
 from agent_perf.sim.services.db_session import DbSession, Parameters, Row
 
 if TYPE_CHECKING:
     from agent_perf.sim.services.db import SimDatabase
+
+T = TypeVar("T")
 
 
 class SimDbapi:
@@ -35,21 +39,54 @@ class SimDbapi:
     def __getattr__(self, name: str) -> Any:
         return getattr(sqlite3, name)
 
-    def connect(self, *args: object, **kwargs: object) -> DbapiConnection:
-        """Return a new connection; what the URL says is of no interest."""
-        return DbapiConnection(self, await_only(self._service.connect()))
+    def connect(
+        self,
+        *args: object,
+        timeout: float | None = None,
+        command_timeout: float | None = None,
+        **kwargs: object,
+    ) -> DbapiConnection:
+        """
+        Return a new connection; what the URL says is of no interest.
+
+        Args:
+            args: Not read.
+            timeout: Of the connect, in s; None: for ever.
+            command_timeout: Of each statement, in s; None: for ever.
+            kwargs: Not read either.
+
+        Raises:
+            TimeoutError: After *timeout*, as from asyncpg.
+        """
+        session = await_only(_within(timeout, self._service.connect()))
+        return DbapiConnection(self, session, command_timeout)
 
 
 class DbapiConnection(AdaptedConnection):
     """A connection of PEP 249, over a session of the simulated database."""
 
-    __slots__ = ("dbapi",)
+    __slots__ = ("_level", "_limit_s", "dbapi")
 
     _connection: Any
 
-    def __init__(self, dbapi: SimDbapi, session: DbSession) -> None:
+    def __init__(self, dbapi: SimDbapi, session: DbSession, limit_s: float | None = None) -> None:
         self.dbapi = dbapi
         self._connection = session
+        self._limit_s = limit_s
+        self._level = READ_COMMITTED
+
+    @property
+    def isolation(self) -> str:
+        """The isolation level of the transactions to come, by SQL's name."""
+        session = self._connection
+        return AUTOCOMMIT if session.autocommit else self._level
+
+    @isolation.setter
+    def isolation(self, level: str) -> None:
+        session = self._connection
+        session.autocommit = level == AUTOCOMMIT
+        session.snapshots = level in SNAPSHOTS
+        self._level = level
 
     @property
     def isolation_level(self) -> str | None:
@@ -62,7 +99,8 @@ class DbapiConnection(AdaptedConnection):
 
     def cursor(self, server_side: bool = False) -> DbapiCursor:
         """Return a cursor; with *server_side* its rows are fetched as they are asked for."""
-        return ServerSideCursor(self._connection) if server_side else DbapiCursor(self._connection)
+        kind = ServerSideCursor if server_side else DbapiCursor
+        return kind(self._connection, self._limit_s)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> DbapiCursor:
         """Return a cursor that has executed *sql*."""
@@ -96,10 +134,11 @@ class DbapiConnection(AdaptedConnection):
 class DbapiCursor:
     """A cursor of PEP 249 that has all its rows as soon as it has executed."""
 
-    __slots__ = ("_raw", "_rows", "_session", "arraysize")
+    __slots__ = ("_limit_s", "_raw", "_rows", "_session", "arraysize")
 
-    def __init__(self, session: DbSession) -> None:
+    def __init__(self, session: DbSession, limit_s: float | None) -> None:
         self.arraysize = 1
+        self._limit_s = limit_s
         self._session = session
         self._raw: sqlite3.Cursor | None = None
         self._rows: Iterator[Row] = iter(())
@@ -121,12 +160,14 @@ class DbapiCursor:
 
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Execute *sql*, one round trip."""
-        self._raw, rows = await_only(self._session.execute(sql, parameters or ()))
+        execution = self._session.execute(sql, parameters or ())
+        self._raw, rows = await_only(_within(self._limit_s, execution))
         self._rows = iter(rows or ())
 
     def executemany(self, sql: str, parameters: Sequence[Parameters]) -> None:
         """Execute *sql* for each of *parameters*, in one round trip together."""
-        self._raw, _ = await_only(self._session.execute_many(sql, parameters))
+        execution = self._session.execute_many(sql, parameters)
+        self._raw, _ = await_only(_within(self._limit_s, execution))
 
     def fetchone(self) -> Row | None:
         """Return the next row, or None."""
@@ -164,7 +205,7 @@ class ServerSideCursor(DbapiCursor):
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Execute *sql*, one round trip; the rows of a read are left where they are."""
         execution = self._session.execute(sql, parameters or (), keep_rows=True)
-        self._raw, rows = await_only(execution)
+        self._raw, rows = await_only(_within(self._limit_s, execution))
         self._kept = rows is None
         self._rows = iter(rows or ())
 
@@ -185,3 +226,12 @@ class ServerSideCursor(DbapiCursor):
             return super().fetchall()
         await_only(self._session.fetch())
         return self._raw.fetchall()
+
+
+def _within(limit_s: float | None, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    return work if limit_s is None else _limited(limit_s, work)
+
+
+async def _limited(limit_s: float, work: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(limit_s):
+        return await work

@@ -3,7 +3,10 @@ One connection to the simulated database: its transaction, and what its trips co
 
 Underneath is a SQLite file in WAL mode with one connection each: writes that are not
 committed stay out of sight, readers never wait, and writers wait for each other. Reads
-see the latest commit, statement by statement, as PostgreSQL's READ COMMITTED does.
+see the latest commit, statement by statement, as PostgreSQL's READ COMMITTED does; or,
+at REPEATABLE READ and SERIALIZABLE, the commits before the transaction's first read. A
+transaction of those that writes after somebody else has committed since fails, whatever
+row it was: PostgreSQL looks at rows, SQLite's snapshots are of the whole database.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agent_perf.sim.faults import InjectedError, Lifeline
+from agent_perf.sim.services.db_dialect import SerializationError
+from agent_perf.sim.services.db_prepared import Prepared
 from agent_perf.sim.services.db_statement import Effect, understand
 from agent_perf.units import NS
 
@@ -46,6 +51,7 @@ class DbSession:
     Attributes:
         raw: As given.
         autocommit: True if every statement is its own transaction.
+        snapshots: True if a transaction keeps to what it saw at its first read.
         begun: True while a transaction is open, be it one that only read.
     """
 
@@ -57,7 +63,10 @@ class DbSession:
         lifeline: Lifeline | None = None,
     ) -> None:
         self.autocommit = False
+        self.snapshots = False
         self.begun = False
+        self._wrote = False
+        self._prepared = Prepared()
         self._service = service
         self._loop = loop
         self.raw = raw
@@ -95,11 +104,19 @@ class DbSession:
                 await self._trip(END, statement.fingerprint)
                 return self.raw.cursor(), []
             case Effect.READ:
-                self.begun = not self.autocommit
+                self._begin(sql, statement.fingerprint)
                 await self._trip(STATEMENT, statement.fingerprint)
+                if self.begun and self.snapshots and not self.raw.in_transaction:
+                    self.raw.execute("BEGIN")
+                    self._wrote = False
                 return run()
-        self.begun = not self.autocommit
+        self._begin(sql, statement.fingerprint)
         return await self._write(run, statement.fingerprint)
+
+    def _begin(self, sql: str, detail: str) -> None:
+        self.begun = not self.autocommit
+        if self._prepared.must_prepare(sql):
+            self._service.witness.count("db_prepares", 1, detail)
 
     async def commit(self) -> None:
         """Keep what the open transaction wrote; without one, do nothing."""
@@ -171,9 +188,7 @@ class DbSession:
             # Whoever waits for the lock keeps no worker busy meanwhile.
             done_ns = service.station.serve(max(arrival_ns, loop.now_ns), service_ns)
             await self._until(done_ns)
-            if not self.autocommit and not self.raw.in_transaction:
-                self.raw.execute("BEGIN IMMEDIATE")
-            answer = run()
+            answer = self._run_writing(run)
             self._free_lock()
             await self._until(done_ns + leg_ns)
             return answer
@@ -187,6 +202,8 @@ class DbSession:
         service, loop = self._service, self._loop
         if not service.lock.held_by(self):
             await self._trip(END, effect.name)
+            if self.raw.in_transaction:
+                self.raw.execute(effect.name)
             self.begun = False
             return
         start_ns = loop.now_ns
@@ -234,9 +251,27 @@ class DbSession:
             self._service.witness.count("db_lock_waits", 1, detail)
 
     def _free_lock(self) -> None:
-        # Outside of a transaction nothing is left that others must not see.
-        if not self.raw.in_transaction:
+        # Outside of a transaction nothing is left that others must not see, nor inside of
+        # one that only read.
+        if not (self._wrote and self.raw.in_transaction):
+            self._wrote = False
             self._service.lock.release(self)
+
+    def _run_writing(self, run: Callable[[], Answer]) -> Answer:
+        if self.autocommit:
+            return run()
+        if not self.raw.in_transaction:
+            self.raw.execute("BEGIN IMMEDIATE")
+            self._wrote = True
+            return run()
+        try:
+            answer = run()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT:
+                raise SerializationError from error
+            raise
+        self._wrote = True
+        return answer
 
     def _run(self, sql: str, parameters: Parameters, *, keep_rows: bool) -> Answer:
         cursor = self.raw.execute(sql, parameters)

@@ -79,6 +79,7 @@ def test_a_read_is_a_statement_and_a_rollback() -> None:
         assert DB_CONNECT_NS + 2 * DB_STATEMENT_NS == loop.now_ns
         assert {
             "db_connects:": 1,
+            "db_prepares:SELECT n FROM counter WHERE id = 1": 1,
             "db_statements:SELECT n FROM counter WHERE id = 1": 1,
             "db_statements:ROLLBACK": 1,
         } == ledger.details
