@@ -132,7 +132,8 @@ class Fault:
         if self.operation:
             return fnmatchcase(operation, self.operation)
         if self.kind in _TO_ALL:
-            return True
+            # Nor does a connection break once more for each chunk that it carries.
+            return self.kind is FaultKind.SLOW or not operation.endswith((".token", ".chunk"))
         # A connect has no reply that could be an error, and the kernel answers it even
         # while the process behind hangs; a token is part of a reply that has begun.
         return not operation.endswith((".connect", ".token", ".chunk"))

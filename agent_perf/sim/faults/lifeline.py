@@ -68,7 +68,7 @@ class Lifeline:
             self._was_cut(task)
         return result
 
-    async def open(self, operation: str, latency_ns: int) -> None:
+    async def open(self, operation: str, latency_ns: int, detail: str = "") -> None:
         """
         Connect, which takes *latency_ns* if all is well.
 
@@ -77,14 +77,14 @@ class Lifeline:
             InjectedError: Likewise.
         """
         try:
-            await self.run(self._open(operation, latency_ns))
+            await self.run(self._open(operation, latency_ns, detail))
         except BaseException:
             self.close()
             raise
 
-    async def _open(self, operation: str, latency_ns: int) -> None:
-        await self.admit(operation)
-        await asyncio.sleep(self.point.stretch(operation, latency_ns) / NS)
+    async def _open(self, operation: str, latency_ns: int, detail: str) -> None:
+        await self.admit(operation, detail)
+        await asyncio.sleep(self.point.stretch(operation, latency_ns, detail) / NS)
         await self.arrive()
 
     async def admit(self, operation: str, detail: str = "") -> None:

@@ -5,7 +5,7 @@ Where faults strike: one point in front of each simulated service.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -132,6 +132,7 @@ class FaultPoint:
         for fault in self._partitions:
             window = self._separates(fault, place) and window_at(fault, now_ns)
             if window:
+                self._count(fault)
                 return FOR_EVER if window[1] is None else window[1] - now_ns
         return 0
 
@@ -142,7 +143,12 @@ class FaultPoint:
 
     def stretch(self, operation: str, latency_ns: int, detail: str = "") -> int:
         """Return what becomes of a latency that begins now."""
+        return self.stretched(latency_ns, self.slowdowns(operation, detail))
+
+    def slowdowns(self, operation: str, detail: str = "") -> tuple[Fault, ...]:
+        """Return what slows down an operation that begins now."""
         now_ns = self._clock.now_ns()
+        struck = []
         for fault in self._slow:
             if (
                 self._strikes(fault, operation, detail)
@@ -150,7 +156,14 @@ class FaultPoint:
                 and self._hits(fault)
             ):
                 self._count(fault)
-                latency_ns = int(latency_ns * fault.factor) + round(fault.added_s * NS)
+                struck.append(fault)
+        return tuple(struck)
+
+    @staticmethod
+    def stretched(latency_ns: int, slowdowns: Iterable[Fault]) -> int:
+        """Return what *slowdowns* make of a latency."""
+        for fault in slowdowns:
+            latency_ns = int(latency_ns * fault.factor) + round(fault.added_s * NS)
         return latency_ns
 
     def on_cut(self, callback: Callable[[], None]) -> Callable[[], None]:

@@ -14,7 +14,7 @@ from agent_perf.records import FaultWindow
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.faults.clock import FaultClock
 from agent_perf.sim.faults.fault import BREAKING, Fault, FaultKind
-from agent_perf.sim.faults.places import APP, running_place
+from agent_perf.sim.faults.places import APP, Place, running_place
 from agent_perf.sim.faults.point import FaultPoint
 from agent_perf.sim.faults.windows import windows_until
 from agent_perf.sim.request import Witness
@@ -62,6 +62,7 @@ class FaultSchedule:
         self._witness = witness
         self._points: dict[str, FaultPoint] = {}
         self._hosts: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self._crashes = [fault for fault in faults if fault.kind is FaultKind.CRASH]
         self._crash_calls: dict[str, Callable[[Fault], None]] = {}
         self.places_matter = bool(self._crashes) or any(
@@ -94,6 +95,13 @@ class FaultSchedule:
     def host_point(self, host: str) -> FaultPoint | None:
         """Return the point in front of HTTP host *host*."""
         return self.point(self._hosts.get(host, host))
+
+    def host_place(self, host: str) -> Place:
+        """Return where the code of HTTP host *host* runs."""
+        name = self._hosts.get(host, host)
+        if name not in self._places:
+            self._places[name] = Place(name)
+        return self._places[name]
 
     def call_host(self, host: str, service: str) -> None:
         """Let faults know the HTTP host *host* as *service*."""
@@ -149,7 +157,7 @@ class FaultSchedule:
     def _crash(self, fault: Fault) -> None:
         self._crash_calls[fault.service](fault)
 
-    def cut_from_place(self, fault: Fault, place: Any) -> None:
+    def cut_from_place(self, fault: Fault, place: Place) -> None:
         """Break all connections from *place*, which crashed by *fault*."""
         for point in self._points.values():
             point.cut_from(place, fault)

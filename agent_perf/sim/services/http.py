@@ -14,13 +14,21 @@ import respx
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint, FaultSchedule, InjectedError, at_place
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.http_library import Dialect, HttpLibrary, dialect_of
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.http_pool import ConnectionPool
 from agent_perf.sim.services.http_routes import Routes
 from agent_perf.sim.services.http_transport import SimTransport, transport_class
-from agent_perf.sim.services.reply import Handler, Reply, SimRequest, json_reply
+from agent_perf.sim.services.reply import (
+    Handler,
+    Refuse,
+    Reply,
+    SimRequest,
+    json_reply,
+    plain_refusal,
+)
 from agent_perf.units import NS
 
 __all__ = ["Handler", "Reply", "SimHttp", "SimRequest", "SimTransport", "json_reply"]
@@ -48,6 +56,9 @@ class SimHttp:
         calls_kept: How many of its last calls respx remembers, in `router.calls` and on
             each route: at least this many, less than twice as many. respx itself keeps
             all, which a long run does not survive.
+
+    Attributes:
+        faults: What may go wrong at the hosts; None: nothing.
     """
 
     def __init__(
@@ -66,12 +77,20 @@ class SimHttp:
         self.router = respx.Router(assert_all_called=False)
         self._draws = draws
         self._upload_bytes_per_s = upload_bytes_per_s
+        self.faults: FaultSchedule | None = None
         self._handlers: dict[str, Handler] = {}
+        self._refusals: dict[str, Refuse] = {}
         self._routes = Routes(self.router, calls_kept=calls_kept)
 
-    def mount(self, host: str, handler: Handler) -> None:
+    def mount(self, host: str, handler: Handler, *, refuse: Refuse | None = None) -> None:
         """
         Let *handler* answer all requests to *host*, on any port and by either scheme.
+
+        Args:
+            host: Its bare name.
+            handler: What answers.
+            refuse: Gives the reply in which the host says an error that a fault wants; by
+                default its status and message.
 
         Raises:
             ConfigError: If *host* is not a bare host name, or is mounted already.
@@ -82,6 +101,18 @@ class SimHttp:
         if name in self._handlers:
             raise ConfigError(f"host {host!r} is mounted already")
         self._handlers[name] = handler
+        if refuse is not None:
+            self._refusals[name] = refuse
+
+    def hosts(self) -> tuple[str, ...]:
+        """Return the names of all hosts that are mounted, or named by a route."""
+        routed = (
+            part.value
+            for route in self.router.routes
+            for part in route.pattern or ()
+            if part.key == "host" and isinstance(part.value, str)
+        )
+        return tuple(dict.fromkeys((*self._handlers, *routed)))
 
     def transport(
         self,
@@ -153,16 +184,19 @@ class SimHttp:
         host = url.host
         handler = self._handlers.get(host)
         if handler is not None:
-            reply = await handler(
-                SimRequest(
-                    method=request.method,
-                    host=host,
-                    path=url.path,
-                    query=url.query.decode("ascii"),
-                    headers=request.headers,
-                    content=request.content,
-                )
+            asked = SimRequest(
+                method=request.method,
+                host=host,
+                path=url.path,
+                query=url.query.decode("ascii"),
+                headers=request.headers,
+                content=request.content,
             )
+            if self.faults is None or not self.faults.places_matter:
+                reply = await handler(asked)
+            else:
+                with at_place(self.faults.host_place(host)):
+                    reply = await handler(asked)
             if not isinstance(reply, Reply):
                 raise ConfigError(f"the handler of {host!r} answered {reply!r}; want a Reply")
             return reply
@@ -170,6 +204,15 @@ class SimHttp:
         if routed is None:
             _refuse(request)
         return routed
+
+    def fault_point(self, host: str) -> FaultPoint | None:
+        """Return what may go wrong at *host*; None: nothing."""
+        return None if self.faults is None else self.faults.host_point(host)
+
+    async def refusal(self, host: str, error: InjectedError) -> Reply:
+        """Return, after a draw of ``http.request``, the reply in which *host* says *error*."""
+        await asyncio.sleep(self._draws.ns("http.error", "http.request") / NS)
+        return self._refusals.get(host, plain_refusal)(error)
 
     async def _answer_by_route(self, request: Any, dialect: Dialect) -> Reply | None:
         if not self.router.routes:

@@ -12,7 +12,7 @@ from collections.abc import (
     Mapping,
 )
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.request import Witness
@@ -31,7 +31,12 @@ class Exchange:
 
     The connection is given back when the body is closed, to be used again if the body was
     read to its end; a request that fails or is cancelled closes it.
+
+    Attributes:
+        is_fallible: Whether chunks may come late, or never.
     """
+
+    is_fallible: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -118,7 +123,7 @@ class Exchange:
         if reply.status >= 400:
             self._witness.count("http_errors", 1, self._detail)
         self._content = content = reply.content
-        self._paced = content if isinstance(content, Paced) else None
+        self._paced = content if isinstance(content, Paced) and not self.is_fallible else None
         headers = reply.headers
         pairs = headers if type(headers) is tuple else _pairs(headers)
         whole = isinstance(content, bytes)
@@ -173,7 +178,7 @@ class Exchange:
                 return self.take_whole()
             chunks = self._chunks = aiter(content)
         try:
-            chunk = await self._in_time(anext(chunks), "for the next chunk")
+            chunk = await self._in_time(self._pull(chunks), "for the next chunk")
         except StopAsyncIteration:
             self._finished = True
             raise
@@ -182,6 +187,9 @@ class Exchange:
             raise
         self._received_bytes += len(chunk)
         return chunk
+
+    def _pull(self, chunks: AsyncIterator[bytes]) -> Awaitable[bytes]:
+        return anext(chunks)
 
     def take_whole(self) -> bytes:
         """Return the body, which has arrived with the headers."""
@@ -241,10 +249,13 @@ class Exchange:
         return self._dialect.error(name, str(error) or type(error).__name__, self._request)
 
 
-@lru_cache(maxsize=8)
-def exchange_class(dialect: Dialect) -> type[Exchange]:
-    """Return `Exchange` as a body of *dialect*'s library."""
-    return cast("type[Exchange]", type("SimExchange", (Exchange, dialect.stream), {}))
+E = TypeVar("E", bound=Exchange)
+
+
+@lru_cache(maxsize=16)
+def exchange_class(dialect: Dialect, kind: type[E]) -> type[E]:
+    """Return *kind* as a body of *dialect*'s library."""
+    return cast("type[E]", type("SimExchange", (kind, dialect.stream), {}))
 
 
 async def _close(source: object) -> None:

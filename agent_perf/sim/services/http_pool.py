@@ -12,12 +12,15 @@ import math
 from bisect import insort
 from collections import deque
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.services.http_deadline import Deadline
 from agent_perf.units import NS
+
+if TYPE_CHECKING:
+    from agent_perf.sim.faults import Lifeline
 
 Origin = tuple[str, str, int | None]
 """Scheme, host and port."""
@@ -36,9 +39,10 @@ class Connection:
         opened: False until somebody has paid for its handshake.
         expires_ns: While idle: when it is last good.
         deadline: The limit on waiting for what it carries.
+        lifeline: By which faults break it; None: nothing can.
     """
 
-    __slots__ = ("deadline", "expires_ns", "index", "opened", "origin")
+    __slots__ = ("deadline", "expires_ns", "index", "lifeline", "opened", "origin")
 
     def __init__(self, origin: Origin, index: int, loop: SimLoop) -> None:
         self.origin = origin
@@ -47,6 +51,7 @@ class Connection:
         self.expires_ns = _NEVER_NS
         # One for all its requests: its timer mostly stands already when the next begins.
         self.deadline = Deadline(loop)
+        self.lifeline: Lifeline | None = None
 
 
 class ConnectionPool:
@@ -119,7 +124,7 @@ class ConnectionPool:
 
     def give_back(self, connection: Connection, loop: SimLoop, *, reusable: bool) -> None:
         """Take *connection* back; it is closed unless it is *reusable*."""
-        if reusable:
+        if reusable and (connection.lifeline is None or connection.lifeline.error is None):
             connection.expires_ns = loop.now_ns + self._keep_ns
             self._next_expiry_ns = min(self._next_expiry_ns, connection.expires_ns)
             insort(self._idle, connection, key=_BY_AGE)
@@ -127,6 +132,12 @@ class ConnectionPool:
             self._close(connection)
         self._close_surplus(loop.now_ns)
         self._serve_line(loop)
+
+    def drop(self, connection: Connection) -> None:
+        """Close *connection*, which broke, if nobody uses it."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._close(connection)
 
     def close_idle(self) -> None:
         """Close all connections that nobody uses."""
@@ -170,3 +181,5 @@ class ConnectionPool:
     def _close(self, connection: Connection) -> None:
         self._open_count -= 1
         connection.deadline.close()
+        if connection.lifeline is not None:
+            connection.lifeline.close()

@@ -9,17 +9,21 @@ every chunk have the limit that the client set, to the nanosecond.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from agent_perf.sim.request import Witness
-from agent_perf.sim.services.http_exchange import exchange_class
+from agent_perf.sim.services.http_exchange import Exchange, exchange_class
+from agent_perf.sim.services.http_faults import FallibleExchange
 from agent_perf.sim.services.http_library import Dialect
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.http_pool import ConnectionPool, Origin
 from agent_perf.sim.services.reply import Reply
+
+if TYPE_CHECKING:
+    from agent_perf.sim.faults import FaultPoint, InjectedError
 
 _NO_LIMITS: Final[Mapping[str, float | None]] = MappingProxyType({})
 
@@ -40,6 +44,12 @@ class Network(Protocol):
     def answer(self, request: Any, dialect: Dialect) -> Awaitable[Reply]:
         """Return what the host of *request* says; its body has been read."""
 
+    def fault_point(self, host: str) -> FaultPoint | None:
+        """Return what may go wrong at *host*; None: nothing."""
+
+    def refusal(self, host: str, error: InjectedError) -> Awaitable[Reply]:
+        """Return what *host* says when it is to say *error*."""
+
 
 class SimTransport:
     """Ours; `transport_class` mixes in the library's base, with which it shares nothing."""
@@ -47,7 +57,7 @@ class SimTransport:
     def __init__(self, network: Network, dialect: Dialect, pool: ConnectionPool) -> None:
         self._network = network
         self._dialect = dialect
-        self._exchange = exchange_class(dialect)
+        self._exchange: Callable[..., Exchange] = exchange_class(dialect, Exchange)
         self.pool = pool
 
     async def handle_async_request(self, request: Any) -> Any:
@@ -56,7 +66,9 @@ class SimTransport:
         url, network = request.url, self._network
         limits = request.extensions.get("timeout") or _NO_LIMITS
         host, path = url.host, url.path
-        exchange = self._exchange(
+        point = network.fault_point(host)
+        make = self._exchange if point is None else self._fallible_exchange(point, host)
+        exchange = make(
             dialect=self._dialect,
             witness=network.witness,
             loop=loop,
@@ -86,6 +98,11 @@ class SimTransport:
         except Exception:
             exchange.fail()
             raise
+
+    def _fallible_exchange(self, point: FaultPoint, host: str) -> Callable[..., Exchange]:
+        refuse = partial(self._network.refusal, host)
+        kind: Callable[..., Exchange] = exchange_class(self._dialect, FallibleExchange)
+        return partial(kind, point=point, refuse=refuse)
 
     async def aclose(self) -> None:
         """Close the idle connections."""

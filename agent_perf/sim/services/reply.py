@@ -11,6 +11,7 @@ from typing import Final, Protocol, runtime_checkable
 import msgspec
 
 from agent_perf.errors import ConfigError
+from agent_perf.sim.faults import InjectedError
 
 HeaderPairs = Mapping[str, str] | Sequence[tuple[str, str]]
 _JSON_HEADERS: Final = (("content-type", "application/json"),)
@@ -80,6 +81,18 @@ Handler = Callable[[SimRequest], Awaitable[Reply]]
 A simulated host. It awaits its own latency. ConnectionRefusedError raised by it is the
 client's ConnectError, any other ConnectionError a ReadError; the rest passes as it is.
 """
+
+
+Refuse = Callable[[InjectedError], Reply]
+"""Gives the reply in which a host says an error in its own words."""
+
+
+def plain_refusal(error: InjectedError) -> Reply:
+    """Return a reply with the status and the message of *error*."""
+    headers = [("content-type", "text/plain; charset=utf-8")]
+    if error.retry_after_s is not None:
+        headers.append(("retry-after", f"{error.retry_after_s:g}"))
+    return Reply(status=error.status, headers=tuple(headers), content=error.message.encode())
 
 
 def json_reply(value: object, *, status: int = 200) -> Reply:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import InjectedError
 from agent_perf.sim.request import Witness, running_request
 from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
 from agent_perf.sim.services.http_loop import sim_loop
@@ -104,7 +105,7 @@ class SimLlm:
         self._routes: list[tuple[Callable[[ChatRequest], bool], Script]] = []
         # Request and conversation to the failures served, and whether the last turn was one.
         self._failed: dict[tuple[int, tuple[Message, ...]], tuple[int, bool]] = {}
-        http.mount(host, self._answer)
+        http.mount(host, self._answer, refuse=_refused)
 
     def script(self, *turns: Turn | ToolCall) -> None:
         """
@@ -258,6 +259,11 @@ class SimLlm:
 
     def _price(self, model: str) -> Price | None:
         return self._prices.get(model, self._default_price)
+
+
+def _refused(error: InjectedError) -> Reply:
+    failure = Failure(status=error.status, retry_after_s=error.retry_after_s)
+    return error_reply(refusal_of(failure))
 
 
 def _check_offered(calls: tuple[ToolCall, ...], chat: ChatRequest) -> None:
