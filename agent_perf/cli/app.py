@@ -27,6 +27,11 @@ _only = click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
 )
 _fresh = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
+_cpu = click.option(
+    "--cpu",
+    type=click.Choice(["none", "operations", "calls"]),
+    help="What CPU time is charged for in virtual time; as each scenario says if not given.",
+)
 _format = click.option(
     "--format",
     "form",
@@ -78,10 +83,9 @@ def cli() -> None:
 @_only
 @_fresh
 @_jobs
+@_cpu
 @_format
-def run(
-    refs: tuple[str, ...], only: tuple[str, ...], fresh: bool, jobs: int | None, form: str
-) -> None:
+def run(refs: tuple[str, ...], **options: Any) -> None:
     """
     Measure commits and store the results.
 
@@ -91,7 +95,7 @@ def run(
     """
     from agent_perf.cli.run import run_refs
 
-    _end(run_refs(refs or ("HEAD",), only=only, fresh=fresh, jobs=jobs, form=form))
+    _end(run_refs(refs or ("HEAD",), **options))
 
 
 @cli.command()

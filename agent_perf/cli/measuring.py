@@ -17,7 +17,7 @@ from agent_perf.cli.project import Project
 from agent_perf.errors import AgentPerfError
 from agent_perf.records import Failure, Run
 from agent_perf.repository import WORKTREE
-from agent_perf.suite import Event, lay_out, measure_tree
+from agent_perf.suite import CpuMode, Event, lay_out, measure_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,13 @@ class Wish:
         only: Patterns of benchmark names; empty: all.
         fresh: Measure again what is stored.
         jobs: Commits at a time, >= 1.
+        cpu: What CPU time is charged for; None: as each scenario says.
     """
 
     only: tuple[str, ...] = ()
     fresh: bool = False
     jobs: int = max(1, os.cpu_count() or 1)
+    cpu: CpuMode | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +125,7 @@ def _measure_commit(
             stored=tuple(stored),
             only=wish.only,
             imports=round_.imports,
+            cpu=wish.cpu,
             stop=round_.stop,
         ):
             match event.kind:

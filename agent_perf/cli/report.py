@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -52,12 +53,13 @@ def report_range(revisions: str | None, *, reports: Path | None, form: str) -> i
 
 def latest_runs(runs: Sequence[Run]) -> dict[str, Run]:
     """Return one run per benchmark, of the environment that most of *runs* share."""
-    counts: dict[str, int] = {}
-    for run in runs:
-        key = run.environment.harness + run.environment.python
-        counts[key] = counts.get(key, 0) + 1
-    ordered = sorted(runs, key=lambda run: counts[run.environment.harness + run.environment.python])
+    counts = Counter(_surroundings(run) for run in runs)
+    ordered = sorted(runs, key=lambda run: counts[_surroundings(run)])
     return {run.benchmark: run for run in ordered}
+
+
+def _surroundings(run: Run) -> tuple[str, str, str]:
+    return run.environment.harness, run.environment.python, run.environment.cpu
 
 
 def write_history(

@@ -13,13 +13,20 @@ from agent_perf.cli.project import Project, open_project, short_name
 from agent_perf.errors import BrokenError, NothingMeasuredError
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import summarize
+from agent_perf.suite import CpuMode
 from agent_perf.units import format_value
 
 _SHOWN = ("latency.p50", "latency.p95", "latency.p99")
 
 
 def run_refs(
-    refs: tuple[str, ...], *, only: tuple[str, ...], fresh: bool, jobs: int | None, form: str
+    refs: tuple[str, ...],
+    *,
+    only: tuple[str, ...],
+    fresh: bool,
+    jobs: int | None,
+    form: str,
+    cpu: str | None = None,
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
@@ -37,7 +44,8 @@ def run_refs(
             commits += [commit.id for commit in project.repository.commits(ref)]
     if WORKTREE not in commits and project.repository.is_dirty():
         warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
-    wish = Wish(only=only, fresh=fresh, **({} if jobs is None else {"jobs": jobs}))
+    mode = None if cpu is None else CpuMode(cpu)
+    wish = Wish(only=only, fresh=fresh, cpu=mode, **({} if jobs is None else {"jobs": jobs}))
     with show_progress() as progress:
         measured = measure_commits(project, commits, wish, progress)
     show_measured(project, measured, form)

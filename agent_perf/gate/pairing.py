@@ -129,6 +129,7 @@ def _obstacles(base: Run, head: Run) -> Iterator[str]:
         ("Python", before.python, after.python),
         ("harness", before.harness[:8], after.harness[:8]),
         ("scenario file", before.scenario[:8], after.scenario[:8]),
+        ("CPU charging", before.cpu or "none", after.cpu or "none"),
         ("seed", str(base.seed), str(head.seed)),
         ("requests", str(len(base.latency_ns)), str(len(head.latency_ns))),
     )

@@ -23,6 +23,7 @@ _HARNESS: Final = (
     "suite/loading.py",
     "suite/world.py",
     "suite/runner.py",
+    "suite/watch.py",
     "records",
 )
 """What shapes the numbers; the report and the gate may change without a new measurement."""
@@ -47,18 +48,20 @@ _TOLD: Final = (
 )
 
 
-def current_environment(scenario_sources: Sequence[Path]) -> Environment:
+def current_environment(scenario_sources: Sequence[Path], *, cpu: str = "") -> Environment:
     """
     Return the environment of this process.
 
     Args:
         scenario_sources: Files that define the scenario, in a fixed order.
+        cpu: As in Environment.
     """
     return Environment(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         harness=harness_digest(),
         scenario=_digest_of(scenario_sources),
         packages=_packages(),
+        cpu=cpu,
     )
 
 

@@ -124,26 +124,31 @@ class Environment:
         scenario: Digest of the source file that defines the scenario.
         packages: Name to version of the libraries that shape the numbers. They belong
             to what is under test: they are told, and do not forbid a comparison.
+        cpu: How CPU time was charged for: a mode and a digest of its costs, as
+            ``calls-1f0c93ab``; empty if it was not.
     """
 
     python: str
     harness: str
     scenario: str
     packages: Mapping[str, str] = field(default_factory=dict)
+    cpu: str = ""
 
     @property
     def key(self) -> str:
         """What a result file's name carries: with an equal key, a run need not be repeated."""
         packages = ",".join(f"{name}={self.packages[name]}" for name in sorted(self.packages))
         digest = sha256(packages.encode()).hexdigest()
-        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}-{digest[:8]}"
+        cpu = f"-{self.cpu}" if self.cpu else ""
+        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}-{digest[:8]}{cpu}"
 
     def comparable_with(self, other: Environment) -> bool:
-        """Return True if runs in both may be compared: same Python, harness and scenario."""
-        return (self.python, self.harness, self.scenario) == (
+        """Return True if runs in both may be compared: all the same but packages."""
+        return (self.python, self.harness, self.scenario, self.cpu) == (
             other.python,
             other.harness,
             other.scenario,
+            other.cpu,
         )
 
 

@@ -11,6 +11,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from agent_perf.sim.cpu import (
+    COSTS_FILE,
+    CpuCharging,
+    CpuCosts,
+    CpuMode,
+    costs_for,
+    default_costs,
+    load_costs,
+)
+from agent_perf.sim.cpu_calls import CallMeter
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.latency import (
     U53,
@@ -30,6 +40,7 @@ from agent_perf.sim.request import (
 from agent_perf.sim.simulation import EPOCH_S, simulate
 from agent_perf.sim.stations import Station
 from agent_perf.sim.steps import step_name
+from agent_perf.sim.watching import Meter, Trace
 
 if TYPE_CHECKING:
     from agent_perf.sim.services import llm
@@ -41,10 +52,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKGROUND_ID",
+    "COSTS_FILE",
     "EPOCH_S",
     "U53",
+    "CallMeter",
+    "CpuCharging",
+    "CpuCosts",
+    "CpuMode",
     "Draws",
     "LatencyTable",
+    "Meter",
     "Reply",
     "RequestState",
     "SimDatabase",
@@ -55,10 +72,14 @@ __all__ = [
     "SimRedis",
     "SimRequest",
     "Station",
+    "Trace",
     "Witness",
     "constant_table",
+    "costs_for",
+    "default_costs",
     "default_tables",
     "llm",
+    "load_costs",
     "request_scope",
     "running_request",
     "simulate",

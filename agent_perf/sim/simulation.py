@@ -14,13 +14,15 @@ from typing import Any, Final, TypeVar
 from agent_perf.errors import RealWorldAccess, SimulationError, UsageError
 from agent_perf.sim.clocks import virtual_clocks
 from agent_perf.sim.compat import compatible
+from agent_perf.sim.cpu_calls import CallMeter
 from agent_perf.sim.entropy import seeded_entropy
 from agent_perf.sim.garbage import collected_by_hand
 from agent_perf.sim.guard import guarded
 from agent_perf.sim.loop import SimLoop
+from agent_perf.sim.metered import MeteredLoop
 from agent_perf.sim.request import BACKGROUND_ID, request_scope
 from agent_perf.sim.threadless import ExecutorPolicy
-from agent_perf.sim.watching import Meter, Trace
+from agent_perf.sim.watching import Trace
 
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ def simulate(
     epoch_s: int = EPOCH_S,
     executor: ExecutorPolicy = "refuse",
     trace: Trace | None = None,
-    meter: Meter | None = None,
+    meter: CallMeter | None = None,
     virtual_limit_s: float = math.inf,
     seed: int = 0,
 ) -> T:
@@ -54,7 +56,7 @@ def simulate(
         epoch_s: Unix time at the begin, in seconds, as `time.time` shows it.
         executor: As in SimLoop.
         trace: As in SimLoop.
-        meter: As in SimLoop.
+        meter: Counts calls, to charge for them; None: code takes no time.
         virtual_limit_s: As in SimLoop.
         seed: Of all randomness; the state of `random` and numpy is restored afterwards.
 
@@ -70,13 +72,13 @@ def simulate(
     with ExitStack() as stack:
         stack.enter_context(_alone())
         collect = stack.enter_context(collected_by_hand())
-        loop = SimLoop(
-            executor=executor,
-            trace=trace,
-            meter=meter,
-            virtual_limit_s=virtual_limit_s,
-            housekeeping=collect,
-        )
+        options: dict[str, Any] = {
+            "executor": executor,
+            "trace": trace,
+            "virtual_limit_s": virtual_limit_s,
+            "housekeeping": collect,
+        }
+        loop = SimLoop(**options) if meter is None else MeteredLoop(meter=meter, **options)
         stack.callback(loop.close)
         stack.enter_context(request_scope(BACKGROUND_ID))
         stack.enter_context(compatible(loop))

@@ -1,6 +1,7 @@
 """The hall where the rooms meet: scenarios, the world they run in, and who runs them."""
 
 from agent_perf.load import Ask, Request
+from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import Catalog, load_catalog
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
@@ -16,6 +17,7 @@ __all__ = [
     "Ask",
     "Broken",
     "Catalog",
+    "CpuMode",
     "DuetPlan",
     "Duets",
     "Event",

@@ -18,6 +18,7 @@ from typing import IO, Final
 import msgspec
 
 from agent_perf.records import Failure
+from agent_perf.sim import CpuMode
 from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
 from agent_perf.suite.worker import Event, Order
@@ -36,6 +37,7 @@ def measure_tree(
     stored: Sequence[str] = (),
     only: Sequence[str] = (),
     imports: Sequence[str] = (),
+    cpu: CpuMode | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """
@@ -51,6 +53,7 @@ def measure_tree(
         stored: As in Order.
         only: As in Order.
         imports: As in Order.
+        cpu: As in Order.
         stop: When set, the process is ended and nothing more is yielded.
     """
     order = Order(
@@ -61,6 +64,7 @@ def measure_tree(
         only=tuple(only),
         imports=tuple(imports),
         time_limit_s=time_limit_s,
+        cpu=cpu,
     )
     with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:
         try:

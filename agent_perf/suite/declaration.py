@@ -14,12 +14,16 @@ from typing import Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
-from agent_perf.sim import LatencyTable
+from agent_perf.sim import CpuMode, LatencyTable
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
 
 _USERS: Final = (1, 50, 200)
+
+VIRTUAL_LIMIT_S: Final = 86_400.0
+"""A day: longer than a soak takes, and soon over if nothing but a timer ticks."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
 
 
@@ -42,6 +46,9 @@ class Scenario:
         load: Requests that arrive by themselves, dealt among the users; None: users who
             think, ask and wait, *requests* of them in all.
         limits: What *load* keeps within.
+        cpu: What CPU time is charged for.
+        virtual_limit_s: Virtual time after which the simulation is stopped as one that
+            never ends, > 0.
     """
 
     name: str
@@ -56,6 +63,8 @@ class Scenario:
     source: Path
     load: Shape | None = None
     limits: Limits = NO_LIMITS
+    cpu: CpuMode = CpuMode.NONE
+    virtual_limit_s: float = VIRTUAL_LIMIT_S
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -77,6 +86,10 @@ class Scenario:
                 f"scenario {self.name}: load={self.load!r}; want a shape, as "
                 "agent_perf.load.Poisson(rate_hz=20, for_s=60)"
             )
+        if not self.virtual_limit_s > 0:
+            raise ConfigError(
+                f"scenario {self.name}: virtual_limit_s={self.virtual_limit_s}; want > 0"
+            )
         for metric, at_most in self.targets.items():
             if not 0 < at_most < float("inf"):
                 raise ConfigError(
@@ -86,6 +99,15 @@ class Scenario:
     def benchmarks(self) -> tuple[str, ...]:
         """Return the names of its benchmarks, one per load: ``agent.chat@200``."""
         return tuple(f"{self.name}@{users}" for users in self.users)
+
+
+def cpu_mode(name: str, whose: str) -> CpuMode:
+    """Return the mode called *name*; a ConfigError for *whose* wish if there is none."""
+    try:
+        return CpuMode(name)
+    except ValueError:
+        names = ", ".join(repr(mode.value) for mode in CpuMode)
+        raise ConfigError(f"{whose}: cpu={name!r}; want one of {names}") from None
 
 
 def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
@@ -100,6 +122,8 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     targets: Mapping[str, float] | None = None,
     load: Shape | None = None,
     limits: Limits = NO_LIMITS,
+    cpu: str = "none",
+    virtual_limit_s: float = VIRTUAL_LIMIT_S,
 ) -> Callable[[Build], Scenario]:
     """
     Make a scenario of an async generator function.
@@ -143,6 +167,8 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             source=Path(inspect.getsourcefile(build) or "unknown"),
             load=load,
             limits=limits,
+            cpu=cpu_mode(cpu, f"scenario {name}"),
+            virtual_limit_s=virtual_limit_s,
         )
 
     return decorate

@@ -14,8 +14,9 @@ from agent_perf.errors import BrokenError, UsageError
 from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, drive_open, warm_up
 from agent_perf.measure import Recorder, Recording, current_environment
 from agent_perf.records import Run, Tier
-from agent_perf.sim import U53, Draws, SimLoop, request_scope, running_request, simulate
+from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
 from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.watch import Probe, Watch, charging_of
 from agent_perf.suite.world import World
 from agent_perf.units import NS
 
@@ -26,7 +27,15 @@ _BUCKETS: Final = 60
 _BUCKET_NS_MIN: Final = NS // 1000
 
 
-def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Tier.CLIENT) -> Run:
+def run_scenario(
+    scenario: Scenario,
+    users: int,
+    *,
+    commit: str,
+    tier: Tier = Tier.CLIENT,
+    cpu: CpuMode | None = None,
+    probe: Probe | None = None,
+) -> Run:
     """
     Return the run of *scenario* with *users* concurrent users in virtual time.
 
@@ -35,6 +44,8 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Ti
         users: At least 1; with an open load, among how many its requests are dealt.
         commit: What the code under test is: 40 hex digits, or ``worktree``.
         tier: How much of the real code runs.
+        cpu: What CPU time is charged for; None: as the scenario says.
+        probe: Who else sees everything that happens.
 
     Raises:
         BrokenError: If the scenario raised, or all its requests failed.
@@ -47,13 +58,20 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Ti
             f"scenario {scenario.name}: {shape.describe()} is some {shape.expected_count:,} "
             f"requests, and a run keeps {REQUESTS_MAX:,}; shorten it, or use `agent-perf load`"
         )
-    recording = simulate(lambda loop: _measure(loop, scenario, users, tier), seed=scenario.seed)
+    with closing(Watch(charging_of(scenario, cpu), probe)) as watch:
+        recording = simulate(
+            lambda loop: _measure(loop, scenario, users, tier, watch),
+            seed=scenario.seed,
+            virtual_limit_s=scenario.virtual_limit_s,
+            trace=watch.trace,
+            meter=watch.meter,
+        )
     return Run(
         scenario=scenario.name,
         users=users,
         seed=scenario.seed,
         commit=commit,
-        environment=current_environment((scenario.source,)),
+        environment=current_environment((scenario.source,), cpu=watch.charging.key),
         targets=dict(scenario.targets),
         latency_ns=recording.latency_ns,
         path=recording.path,
@@ -70,10 +88,15 @@ def run_scenario(scenario: Scenario, users: int, *, commit: str, tier: Tier = Ti
     )
 
 
-async def _measure(loop: SimLoop, scenario: Scenario, users: int, tier: Tier) -> Recording:
-    recorder = Recorder(lambda: loop.now_ns, lambda: running_request().request_id)
+async def _measure(
+    loop: SimLoop, scenario: Scenario, users: int, tier: Tier, watch: Watch
+) -> Recording:
+    recorder = watch.recorder(loop)
     shape = scenario.load
-    async with opened(loop, ((scenario, 1),), recorder, tier=tier) as (world, desk):
+    async with opened(loop, ((scenario, 1),), recorder, tier=tier, charging=watch.charging) as (
+        world,
+        desk,
+    ):
         if shape is None:
             await drive_closed(
                 desk,
@@ -102,6 +125,7 @@ async def opened(
     *,
     tier: Tier,
     seed: int | None = None,
+    charging: CpuCharging | None = None,
 ) -> AsyncIterator[tuple[World, Desk]]:
     """
     Open *scenarios* in one world, give it and the desk of their requests, and close them.
@@ -113,6 +137,7 @@ async def opened(
         recorder: Who is told what happens.
         tier: How much of the real code runs.
         seed: Of all draws; the scenario's if None.
+        charging: How CPU time is charged for; None: it is not.
 
     Raises:
         BrokenError: If a request returns something else than None or a word.
@@ -120,7 +145,7 @@ async def opened(
     first = scenarios[0][0]
     tables = {name: table for each, _ in scenarios for name, table in each.tables.items()}
     draws = Draws(first.seed if seed is None else seed, tables)
-    world = World(loop, draws, recorder, tier=tier)
+    world = World(loop, draws, recorder, tier=tier, charging=charging)
 
     async def think() -> None:
         if first.think is not None:

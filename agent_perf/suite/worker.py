@@ -21,11 +21,13 @@ from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
 from agent_perf.records import Failure, Run
+from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import load_catalog
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import run_in_fork
 from agent_perf.suite.rehearsal import import_early
 from agent_perf.suite.runner import run_scenario
+from agent_perf.suite.watch import charging_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class Order:
         only: Patterns of benchmark or scenario names to run; empty: all.
         imports: Modules to import before the first fork; empty: find out by a rehearsal.
         time_limit_s: Real seconds for one benchmark.
+        cpu: What CPU time is charged for; None: as each scenario says.
     """
 
     commit: str
@@ -50,6 +53,7 @@ class Order:
     only: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     time_limit_s: float
+    cpu: CpuMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,7 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
     todo = []
     for scenario, users, name in wanted:
-        key = f"{name}-{current_environment((scenario.source,)).key}"
+        key = f"{name}-{_environment_key(scenario, order.cpu)}"
         if key in order.stored:
             tell(Event(kind="kept", names=(key,)))
         else:
@@ -116,9 +120,13 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         tell(_measure(order, scenario, users, name))
 
 
+def _environment_key(scenario: Scenario, cpu: CpuMode | None) -> str:
+    return current_environment((scenario.source,), cpu=charging_of(scenario, cpu).key).key
+
+
 def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
     answer = run_in_fork(
-        lambda: codec.dump_run(run_scenario(scenario, users, commit=order.commit)),
+        lambda: codec.dump_run(run_scenario(scenario, users, commit=order.commit, cpu=order.cpu)),
         time_limit_s=order.time_limit_s,
     )
     if isinstance(answer, bytes):

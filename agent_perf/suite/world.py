@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from agent_perf.errors import UsageError
 from agent_perf.records import Tier
-from agent_perf.sim import Draws, SimLoop, Witness
+from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
@@ -26,17 +26,25 @@ class World:
         draws: All randomness.
         witness: Who is told what happened.
         tier: How much of the real code runs around the system.
+        charging: How CPU time is charged for; None: it is not.
 
     Attributes:
         tier: As given.
     """
 
     def __init__(
-        self, loop: SimLoop, draws: Draws, witness: Witness, *, tier: Tier = Tier.CLIENT
+        self,
+        loop: SimLoop,
+        draws: Draws,
+        witness: Witness,
+        *,
+        tier: Tier = Tier.CLIENT,
+        charging: CpuCharging | None = None,
     ) -> None:
         if tier is Tier.WIRE:
             raise UsageError(f"tier {tier.value!r} is not there yet; want {Tier.CLIENT.value!r}")
         self._loop = loop
+        self._charging = charging
         self.tier = tier
         self.draws = draws
         self.witness = witness
@@ -60,6 +68,30 @@ class World:
         """Call tool *name*: one unit of work, and a drawn latency of ``tool.call``."""
         self.witness.count("tool_calls", 1, name)
         await self.sleep("tool.call", name)
+
+    def charge(self, cpu_s: float) -> None:
+        """
+        Spend *cpu_s* >= 0 seconds of CPU time, for work whose price is known.
+
+        Calls are counted, but not what C does in them: a large document, an image. Where
+        CPU time is not charged for, this does nothing.
+        """
+        if not 0 <= cpu_s < float("inf"):
+            raise UsageError(f"charge({cpu_s}): want seconds of CPU time, finite and >= 0")
+        if self._charging is not None:
+            self._charging.spend(round(cpu_s * NS))
+
+    def charge_bytes(self, size_bytes: int, operation: str = "json") -> None:
+        """
+        Spend what *operation* costs in CPU time for *size_bytes*; see CpuCosts.ns_per_kib.
+
+        Raises:
+            UsageError: If the operation has no such price.
+        """
+        if size_bytes < 0:
+            raise UsageError(f"charge_bytes({size_bytes}): want a size in bytes, >= 0")
+        if self._charging is not None:
+            self._charging.spend_on_bytes(operation, size_bytes)
 
     def close(self) -> None:
         """Give back what services hold of the real machine: the database's scratch files."""
