@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
+    FaultWindow,
     OperationTotal,
     Tier,
 )
@@ -43,6 +44,7 @@ class LoadRun:
         exemplars: The slowest requests, then some by chance, with their spans.
         trace_digest: As in Run.
         first_failure: What the first failed request raised; empty if none failed.
+        fault_windows: What was made to go wrong, by its begin.
     """
 
     scenarios: Mapping[str, int]
@@ -66,6 +68,7 @@ class LoadRun:
     exemplars: tuple[Exemplar, ...]
     trace_digest: str
     first_failure: str = ""
+    fault_windows: tuple[FaultWindow, ...] = ()
 
     @property
     def throughput_hz(self) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from agent_perf.report.comparison_view import build_view
 from agent_perf.report.formats import Format, render, write_reports
 from agent_perf.report.history_view import build_history_view
+from agent_perf.report.load_picture import draw_load
 from agent_perf.report.past import Commit
 from agent_perf.report.series_view import build_series_view
 from agent_perf.report.trend import Series, SeriesPoint
@@ -22,6 +23,7 @@ __all__ = [
     "build_history_view",
     "build_series_view",
     "build_view",
+    "draw_load",
     "render",
     "write_reports",
 ]
