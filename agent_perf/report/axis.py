@@ -85,11 +85,11 @@ def scale_over(values: Iterable[float], *, room: float = 0.06) -> Scale:
     Return a scale from zero that holds *values*: lengths compare as the values do.
 
     Args:
-        values: At least one; finite.
+        values: Finite; there may be none.
         room: Share of the range to leave free above the largest value.
     """
-    known = list(values)
-    low, high = min(0.0, *known), max(0.0, *known)
+    known = [0.0, *values]
+    low, high = min(known), max(known)
     free = (high - low) * room or 1.0
     return Scale(low=low - free if low < 0 else low, high=high + free)
 

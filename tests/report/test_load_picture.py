@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -63,8 +63,8 @@ def _window(name: str, begin_s: int, end_s: int) -> FaultWindow:
     )
 
 
-def _drawn(run: LoadRun, style: str) -> list[ElementTree.Element]:
-    root = ElementTree.fromstring(draw_load(run))
+def _drawn(run: LoadRun, style: str) -> list[ET.Element]:
+    root = ET.fromstring(draw_load(run))
     return [one for one in root.iter() if one.get("class") == style]
 
 
@@ -116,7 +116,7 @@ def test_a_gap_without_answers_interrupts_the_latencies() -> None:
 @pytest.mark.parametrize("buckets", [(), CALM[:1], (_bucket(0, 0.0),)])
 def test_short_runs_are_drawn_too(buckets: tuple[Bucket, ...]) -> None:
     """A run of one bucket, of none, or without an answer, is a valid picture."""
-    root = ElementTree.fromstring(draw_load(_run(*buckets)))
+    root = ET.fromstring(draw_load(_run(*buckets)))
 
     assert f"{_SVG}svg" == root.tag
 
@@ -125,7 +125,7 @@ def test_hostile_names_are_text() -> None:
     """What a scenario or a fault is called can add no element."""
     hostile = '</text><script>alert("1")</script>'
     run = _run(*CALM, windows=(_window(hostile, 1, 2),), scenario=hostile)
-    tags = {one.tag for one in ElementTree.fromstring(draw_load(run)).iter()}
+    tags = {one.tag for one in ET.fromstring(draw_load(run)).iter()}
 
     assert f"{_SVG}script" not in tags
     assert "<script" not in draw_load(run)
