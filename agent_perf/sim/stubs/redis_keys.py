@@ -181,9 +181,9 @@ def pttl(keys: Keyspace, fields: Fields) -> Reply:
 
 
 def keys_(keys: Keyspace, fields: Fields) -> Reply:
-    """KEYS pattern, in order."""
+    """KEYS pattern, in order of arrival."""
     matches = _pattern(fields[1]).match
-    return [key for key in keys.keys() if matches(key)]  # noqa: SIM118  # It is no dict.
+    return [key for key in keys.names() if matches(key)]
 
 
 def scan(keys: Keyspace, fields: Fields) -> Reply:
@@ -192,7 +192,7 @@ def scan(keys: Keyspace, fields: Fields) -> Reply:
     options = {name.upper(): value for name, value in options.items()}
     if options.keys() - {b"MATCH", b"COUNT"}:
         raise ReplyError(SYNTAX)
-    names = keys.keys()
+    names = sorted(keys.names())
     start = bisect_right(names, keys.cursors.get(cursor, b"")) if cursor else 0
     page = names[start : start + integer(options.get(b"COUNT", b"10"))]
     matches = _pattern(options.get(b"MATCH", b"*")).match
@@ -202,7 +202,7 @@ def scan(keys: Keyspace, fields: Fields) -> Reply:
 
 def dbsize(keys: Keyspace, fields: Fields) -> Reply:
     """DBSIZE."""
-    return len(keys.keys())
+    return len(keys.names())
 
 
 def flush(keys: Keyspace, fields: Fields) -> Reply:

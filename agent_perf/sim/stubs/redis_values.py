@@ -137,10 +137,10 @@ class Keyspace:
         else:
             self._due_ns[key] = due_ns
 
-    def keys(self) -> list[bytes]:
-        """Return the live keys, in order."""
+    def names(self) -> list[bytes]:
+        """Return the live keys, in order of arrival."""
         self._sweep()
-        return sorted(self._values)
+        return list(self._values)
 
     def cursor_after(self, key: bytes) -> int:
         """Return a cursor that goes on after *key*, whatever is removed meanwhile."""
