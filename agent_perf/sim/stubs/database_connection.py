@@ -8,19 +8,26 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from sqlalchemy import exc
 
 from agent_perf.sim.request import RequestState, running_request
+from agent_perf.sim.services.db_dialect import AUTOCOMMIT, READ_COMMITTED, SNAPSHOTS
 from agent_perf.sim.services.db_session import Answer, DbSession
 from agent_perf.sim.stubs.database_pool import Slot, StubDbPool
-from agent_perf.sim.stubs.database_text import StubResult, compiled, values_of
+from agent_perf.sim.stubs.database_text import (
+    StubResult,
+    compiled,
+    is_lost,
+    values_of,
+    wrapped_error,
+)
 from agent_perf.sim.stubs.refusal import refuse
 
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+_LEVELS: Final = SNAPSHOTS | {AUTOCOMMIT, READ_COMMITTED, "READ UNCOMMITTED"}
 
-_LOST = (ConnectionError,)
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
 class StubConnection:
@@ -64,11 +71,14 @@ class StubConnection:
         """Check the connection out."""
         if self._slot is not None:
             raise exc.InvalidRequestError("connection is already started")
-        self._slot = slot = await self._pool.take()
+        try:
+            self._slot = slot = await self._pool.take()
+        except sqlite3.Error as error:
+            raise wrapped_error(error, self.dialect, None, None, many=False) from error
         self._holder = running_request()
         self._holder.connections_held += 1
         assert slot.session is not None
-        slot.session.autocommit = self._options.get("isolation_level") == "AUTOCOMMIT"
+        _set_level(slot.session, self._options)
         return self
 
     async def close(self) -> None:
@@ -84,7 +94,7 @@ class StubConnection:
         finally:
             self._transaction = None
             if slot.session is not None:
-                slot.session.autocommit = False
+                _set_level(slot.session, {})
             assert self._holder is not None
             self._holder.connections_held -= 1
             self._pool.give_back(slot)
@@ -99,7 +109,7 @@ class StubConnection:
             if name != "isolation_level":
                 refuse(f"the execution option {name}={value!r}")
         self._options = {**self._options, **options}
-        self._session().autocommit = self._options.get("isolation_level") == "AUTOCOMMIT"
+        _set_level(self._session(), self._options)
         return self
 
     @property
@@ -227,14 +237,10 @@ class StubConnection:
             else:
                 answer = await session.execute(sql, values)
         except sqlite3.Error as error:
-            wrapped = self._wrapped(error, sql, values, many)
-            self._tell_error(wrapped, error, sql)
-            raise wrapped from error
-        except BaseException as error:
-            if not isinstance(error, Exception) or isinstance(error, _LOST):
-                self._lose()
-            if isinstance(error, _LOST):
-                self._pool.invalidate()
+            raise self._told(error, sql, values, many) from error
+        except asyncio.CancelledError as error:
+            # As with the real one: who knows what the server made of it.
+            self._lose()
             self._tell_error(None, error, sql)
             raise
         if told:
@@ -245,7 +251,9 @@ class StubConnection:
     async def _end(self, act: Callable[[], Awaitable[None]]) -> None:
         try:
             await act()
-        except (asyncio.CancelledError, *_LOST):
+        except sqlite3.Error as error:
+            raise self._told(error, None, None, False) from error
+        except asyncio.CancelledError:
             self._lose()
             raise
 
@@ -271,17 +279,21 @@ class StubConnection:
             )
         return session
 
-    def _wrapped(self, error: sqlite3.Error, sql: str, values: Any, many: bool) -> Exception:
-        wrapped: Exception = exc.DBAPIError.instance(
-            sql, values, error, sqlite3.Error, dialect=self._sync_engine.dialect, ismulti=many
-        )
+    def _told(self, error: sqlite3.Error, sql: str | None, values: Any, many: bool) -> Exception:
+        """Return SQLAlchemy's error for the driver's *error*, once listeners have been told."""
+        lost = is_lost(error)
+        wrapped = wrapped_error(error, self._sync_engine.dialect, sql, values, many=many)
+        self._tell_error(wrapped, error, sql)
+        if lost:
+            self._lose()
+            self._pool.invalidate()
         return wrapped
 
     def _tell(self, name: str, sql: str, values: Any, many: bool) -> None:
         for listener in getattr(self._sync_engine.dispatch, name):
             listener(self, None, sql, values, None, many)
 
-    def _tell_error(self, wrapped: Exception | None, error: BaseException, sql: str) -> None:
+    def _tell_error(self, wrapped: Exception | None, error: BaseException, sql: str | None) -> None:
         for listener in self._sync_engine.dialect.dispatch.handle_error:
             listener(
                 SimpleNamespace(
@@ -290,9 +302,20 @@ class StubConnection:
                     statement=sql,
                     original_exception=error,
                     sqlalchemy_exception=wrapped,
-                    is_disconnect=isinstance(error, _LOST),
+                    is_disconnect=is_lost(error),
                 )
             )
+
+
+def _set_level(session: DbSession, options: Mapping[str, Any]) -> None:
+    level = options.get("isolation_level") or READ_COMMITTED
+    if level not in _LEVELS:
+        raise exc.ArgumentError(
+            f"Invalid value {level!r} for isolation_level. Valid isolation levels for 'sqlite' are "
+            + ", ".join(sorted(_LEVELS))
+        )
+    session.autocommit = level == AUTOCOMMIT
+    session.snapshots = level in SNAPSHOTS
 
 
 class StubTransaction:

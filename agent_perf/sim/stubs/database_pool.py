@@ -5,6 +5,7 @@ The connections of a stubbed engine: the rules of SQLAlchemy's queue pool, witho
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -181,14 +182,9 @@ class StubDbPool:
         elif self._pre_ping:
             try:
                 await slot.session.execute("SELECT 1", ())
-            except (OSError, self._service_errors()):
+            except sqlite3.Error:
                 slot.hang_up()
                 await self._connect(slot)
-
-    def _service_errors(self) -> type[Exception]:
-        import sqlite3
-
-        return sqlite3.Error
 
     async def _wait(self) -> Slot:
         loop, witness = sim_loop("StubDatabase"), self._service.witness

@@ -68,6 +68,27 @@ def values_of(
         ) from error
 
 
+def is_lost(error: BaseException) -> bool:
+    """Return whether *error* means that the connection is of no more use."""
+    return isinstance(error, sqlite3.OperationalError) and "no active connection" in str(error)
+
+
+def wrapped_error(
+    error: sqlite3.Error, dialect: Any, statement: str | None, values: Any, *, many: bool
+) -> Exception:
+    """Return SQLAlchemy's error for the driver's *error*."""
+    wrapped: Exception = exc.DBAPIError.instance(
+        statement,
+        values,
+        error,
+        sqlite3.Error,
+        connection_invalidated=is_lost(error),
+        dialect=dialect,
+        ismulti=many,
+    )
+    return wrapped
+
+
 class StubResult(IteratorResult[Any]):
     """
     SQLAlchemy's result over rows that are there already.

@@ -10,11 +10,11 @@ import redis.asyncio
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import FaultPoint
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.redis import COMMAND_NS
 from agent_perf.sim.stations import Station
 from agent_perf.sim.stubs.redis_client import StubPool, StubRedisClient
-from agent_perf.sim.stubs.redis_link import Trip
 from agent_perf.sim.stubs.redis_values import Keyspace
 
 
@@ -33,7 +33,6 @@ class StubRedis:
     Attributes:
         keys: The data.
         faults: What goes wrong when; None: nothing.
-        under_way: Trips that wait for their replies, oldest first.
     """
 
     def __init__(self, draws: Draws, witness: Witness, *, command_ns: int = COMMAND_NS) -> None:
@@ -42,8 +41,7 @@ class StubRedis:
         self.draws = draws
         self.witness = witness
         self.keys = Keyspace()
-        self.faults: Any = None
-        self.under_way: dict[Trip, None] = {}
+        self.faults: FaultPoint | None = None
         self._worker = Station(1)
         self._command_ns = command_ns
 

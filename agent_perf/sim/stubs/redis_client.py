@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import redis.asyncio
 from redis import exceptions
+from redis._parsers import BaseParser
 from redis.asyncio.client import Pipeline
 
 from agent_perf.sim.services.running_loop import sim_loop
-from agent_perf.sim.stubs.redis_commands import COMMANDS
-from agent_perf.sim.stubs.redis_link import Command, StubLink
+from agent_perf.sim.stubs.redis_commands import COMMANDS, Command
+from agent_perf.sim.stubs.redis_link import StubLink
 from agent_perf.sim.stubs.redis_values import Reply, ReplyError, Status
 from agent_perf.sim.stubs.refusal import refuse
 
@@ -110,7 +111,7 @@ class StubPool:
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """Close the connections."""
         for link in self._idle:
-            link.opened = False
+            link.close()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -218,7 +219,9 @@ class StubPipeline(Pipeline):
         try:
             if self.is_transaction:
                 around = (("MULTI", (b"MULTI",)), *commands, ("EXEC", (b"EXEC",)))
-                replies = (await pool.travel(link, around))[-1]
+                *_, replies = await pool.travel(link, around)
+                if isinstance(replies, ReplyError):
+                    raise _error(replies)
             else:
                 replies = await pool.travel(link, commands)
         finally:
@@ -265,7 +268,7 @@ class Surface:
     def parsed_or_error(self, reply: Reply, name: str | bytes, options: Mapping[str, Any]) -> Any:
         """Return what redis-py makes of *reply*, an error included."""
         if isinstance(reply, ReplyError):
-            return exceptions.ResponseError(str(reply).removeprefix("ERR "))
+            return _error(reply)
         answer: Any = reply if reply is None or type(reply) is bytes else self._shaped(reply)
         if self._decode is not None:
             answer = self._decoded(answer)
@@ -288,6 +291,13 @@ class Surface:
         if isinstance(answer, dict):
             return {self._decoded(key): self._decoded(item) for key, item in answer.items()}
         return answer
+
+
+def _error(reply: ReplyError) -> Exception:
+    # redis-py's own table of what begins with OOM, READONLY, LOADING...
+    parser: Any = BaseParser
+    error: Exception = parser.parse_error(str(reply))
+    return error
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from agent_perf.sim.request import Witness
+from agent_perf.sim.services.redis_wire import lookups
 from agent_perf.sim.stubs import redis_collections as collections
 from agent_perf.sim.stubs import redis_keys as basics
-from agent_perf.sim.stubs.redis_values import Keyspace, Reply, ReplyError, Status
+from agent_perf.sim.stubs.redis_values import OK, Keyspace, Reply, ReplyError, Status
+
+Command = tuple[str, Sequence[bytes]]
+"""Its name, in capitals, and its fields."""
 
 Function = Callable[[Keyspace, Sequence[bytes]], Reply]
 
@@ -79,6 +84,33 @@ COMMANDS: Final[dict[str, tuple[Function, int, int | None]]] = {
     "ZREVRANGE": (collections.zrange, 4, None),
     "ZSCORE": (collections.zscore, 3, 3),
 }
+
+
+def answers(
+    keys: Keyspace, commands: Sequence[Command], witness: Witness, protocol: int
+) -> list[Reply]:
+    """
+    Return the replies to *commands*, MULTI and EXEC around them or not.
+
+    Args:
+        keys: The data; its time is now.
+        commands: In the order of their execution.
+        witness: Told of hits and misses.
+        protocol: 2 or 3.
+    """
+    if commands and commands[0][0] == "MULTI":
+        inner = answers(keys, commands[1:-1], witness, protocol)
+        return [OK, *[Status(b"QUEUED")] * len(inner), inner]
+    replies = []
+    for name, fields in commands:
+        reply = execute(keys, name, fields)
+        hits, misses = lookups(name, reply) if not isinstance(reply, ReplyError) else (0, 0)
+        if hits:
+            witness.count("redis_hits", hits, name)
+        if misses:
+            witness.count("redis_misses", misses, name)
+        replies.append(as_resp2(reply) if protocol == 2 else reply)
+    return replies
 
 
 def execute(keys: Keyspace, name: str, fields: Sequence[bytes]) -> Reply:

@@ -162,7 +162,7 @@ def test_waits_for_the_pool_agree() -> None:
 
     ends_ns = agreed(work)
 
-    assert sorted(ends_ns) == ends_ns
+    assert len(set(ends_ns)) == 10
 
 
 @pytest.mark.parametrize(
