@@ -40,6 +40,7 @@ from agent_perf.sim.request import (
 from agent_perf.sim.simulation import EPOCH_S, simulate
 from agent_perf.sim.stations import Station
 from agent_perf.sim.steps import step_name
+from agent_perf.sim.threadless import ExecutorPolicy
 from agent_perf.sim.watching import Meter, Trace
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = [
     "CpuCosts",
     "CpuMode",
     "Draws",
+    "ExecutorPolicy",
     "LatencyTable",
     "Meter",
     "Reply",

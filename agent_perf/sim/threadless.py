@@ -91,7 +91,7 @@ class ThreadlessLoop(OfflineLoop):
             self.refusals.refuse(
                 f"{function_name(_written_by_user(func) or _handed(func))} handed to a thread",
                 "threads have no reproducible order: make the call async, or let modelled "
-                'workers run it with simulate(..., executor="inline")',
+                'workers run it with @scenario(..., executor="inline")',
             )
 
 

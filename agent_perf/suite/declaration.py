@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
-from agent_perf.sim import CpuMode, LatencyTable
+from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
@@ -49,6 +49,8 @@ class Scenario:
         cpu: What CPU time is charged for.
         virtual_limit_s: Virtual time after which the simulation is stopped as one that
             never ends, > 0.
+        executor: What becomes of functions handed to threads: ``refuse`` is an error,
+            ``inline`` runs them on modelled workers.
     """
 
     name: str
@@ -65,18 +67,19 @@ class Scenario:
     limits: Limits = NO_LIMITS
     cpu: CpuMode = CpuMode.NONE
     virtual_limit_s: float = VIRTUAL_LIMIT_S
+    executor: ExecutorPolicy = "refuse"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
                 f"scenario name {self.name!r}; want family.name, of letters, digits and underscores"
             )
-        if not isinstance(self.users, tuple):
-            raise ConfigError(f"scenario {self.name}: users={self.users}; want a tuple, as (1, 50)")
-        if not self.users or any(type(n) is not int or n < 1 for n in self.users):
-            raise ConfigError(f"scenario {self.name}: users={self.users}; want integers >= 1")
-        if len(set(self.users)) != len(self.users):
-            raise ConfigError(f"scenario {self.name}: users={self.users}; want each load once")
+        self._check_users()
+        if self.executor not in get_args(ExecutorPolicy):
+            raise ConfigError(
+                f"scenario {self.name}: executor={self.executor!r}; want one of "
+                f"{get_args(ExecutorPolicy)}"
+            )
         if self.requests < 1:
             raise ConfigError(f"scenario {self.name}: requests={self.requests}; want >= 1")
         if self.warmup < 0:
@@ -95,6 +98,14 @@ class Scenario:
                 raise ConfigError(
                     f"scenario {self.name}: target {metric} = {at_most}; want finite, > 0"
                 )
+
+    def _check_users(self) -> None:
+        if not isinstance(self.users, tuple):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want a tuple, as (1, 50)")
+        if not self.users or any(type(n) is not int or n < 1 for n in self.users):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want integers >= 1")
+        if len(set(self.users)) != len(self.users):
+            raise ConfigError(f"scenario {self.name}: users={self.users}; want each load once")
 
     def benchmarks(self) -> tuple[str, ...]:
         """Return the names of its benchmarks, one per load: ``agent.chat@200``."""
@@ -124,6 +135,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     limits: Limits = NO_LIMITS,
     cpu: str = "none",
     virtual_limit_s: float = VIRTUAL_LIMIT_S,
+    executor: ExecutorPolicy = "refuse",
 ) -> Callable[[Build], Scenario]:
     """
     Make a scenario of an async generator function.
@@ -169,6 +181,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             limits=limits,
             cpu=cpu_mode(cpu, f"scenario {name}"),
             virtual_limit_s=virtual_limit_s,
+            executor=executor,
         )
 
     return decorate

@@ -78,7 +78,7 @@ def run_load(
         return recorder.summary()
 
     first = mix[0][0]
-    recording = simulate(main, seed=first.seed if seed is None else seed)
+    recording = simulate(main, seed=first.seed if seed is None else seed, executor=first.executor)
     return LoadRun(
         scenarios={scenario.name: weight for scenario, weight in mix},
         shape=shape.describe(),

@@ -63,6 +63,7 @@ def run_scenario(
             lambda loop: _measure(loop, scenario, users, tier, watch),
             seed=scenario.seed,
             virtual_limit_s=scenario.virtual_limit_s,
+            executor=scenario.executor,
             trace=watch.trace,
             meter=watch.meter,
         )

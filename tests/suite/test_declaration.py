@@ -28,6 +28,7 @@ def test_scenario_knows_its_benchmarks_and_file() -> None:
         ("a.b", {"users": (True,)}, "want integers"),
         ("a.b", {"users": (5, 5)}, "want each load once"),
         ("a.b", {"requests": 0}, "requests=0; want >= 1"),
+        ("a.b", {"executor": "threads"}, "executor='threads'; want one of"),
         ("a.b", {"warmup": -1}, "warmup=-1; want >= 0"),
         ("a.b", {"targets": {"latency.p95": float("nan")}}, "latency.p95 = nan"),
     ],

@@ -1,10 +1,12 @@
 import asyncio
+import time
 
 import pytest
 
 from agent_perf import scenario
-from agent_perf.errors import BrokenError
-from agent_perf.suite import run_scenario
+from agent_perf.errors import BrokenError, RealWorldAccess
+from agent_perf.sim import ExecutorPolicy
+from agent_perf.suite import Scenario, run_scenario
 
 
 @scenario("shop.answer", users=(1, 5), requests=100, think=None)
@@ -70,3 +72,21 @@ def test_teardown_counts() -> None:
         world.witness.count("event_requests")
 
     assert {"event_requests": 1} == run_scenario(late, 1, commit="x").counts
+
+
+def test_sync_work_runs_on_modelled_workers_where_the_scenario_says_so() -> None:
+    """`executor="inline"` lets a thread's sleep take virtual time; otherwise it is refused."""
+
+    def declare(executor: ExecutorPolicy) -> Scenario:
+        @scenario("a.b", users=(1,), requests=1, think=None, executor=executor)
+        async def sync(world):
+            async def request(ask):
+                await asyncio.to_thread(time.sleep, 0.25)
+
+            yield request
+
+        return sync
+
+    assert (250_000_000,) == run_scenario(declare("inline"), 1, commit="x").latency_ns
+    with pytest.raises(RealWorldAccess, match="@scenario"):
+        run_scenario(declare("refuse"), 1, commit="x")
