@@ -27,6 +27,13 @@ _only = click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
 )
 _fresh = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
+_tier = click.option(
+    "--tier",
+    type=click.Choice(["stub", "client", "wire"]),
+    default="client",
+    show_default=True,
+    help="How much of the real code runs: stubs, client libraries, or protocols as well.",
+)
 _cpu = click.option(
     "--cpu",
     type=click.Choice(["none", "operations", "calls"]),
@@ -84,6 +91,7 @@ def cli() -> None:
 @_fresh
 @_jobs
 @_cpu
+@_tier
 @_format
 def run(refs: tuple[str, ...], **options: Any) -> None:
     """

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from agent_perf.cli.project import Project
 from agent_perf.errors import AgentPerfError
-from agent_perf.records import Failure, Run
+from agent_perf.records import Failure, Run, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.suite import CpuMode, Event, lay_out, measure_tree
 
@@ -57,12 +57,14 @@ class Wish:
         fresh: Measure again what is stored.
         jobs: Commits at a time, >= 1.
         cpu: What CPU time is charged for; None: as each scenario says.
+        tier: How much of the real code runs.
     """
 
     only: tuple[str, ...] = ()
     fresh: bool = False
     jobs: int = max(1, os.cpu_count() or 1)
     cpu: CpuMode | None = None
+    tier: Tier = Tier.CLIENT
 
 
 @dataclass(slots=True)
@@ -126,6 +128,7 @@ def _measure_commit(
             only=wish.only,
             imports=round_.imports,
             cpu=wish.cpu,
+            tier=wish.tier,
             stop=round_.stop,
         ):
             match event.kind:

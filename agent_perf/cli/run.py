@@ -11,6 +11,7 @@ from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import Project, open_project, short_name
 from agent_perf.errors import BrokenError, NothingMeasuredError
+from agent_perf.records import Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import summarize
 from agent_perf.suite import CpuMode
@@ -27,6 +28,7 @@ def run_refs(
     jobs: int | None,
     form: str,
     cpu: str | None = None,
+    tier: str = Tier.CLIENT.value,
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
@@ -45,7 +47,13 @@ def run_refs(
     if WORKTREE not in commits and project.repository.is_dirty():
         warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
     mode = None if cpu is None else CpuMode(cpu)
-    wish = Wish(only=only, fresh=fresh, cpu=mode, **({} if jobs is None else {"jobs": jobs}))
+    wish = Wish(
+        only=only,
+        fresh=fresh,
+        cpu=mode,
+        tier=Tier(tier),
+        **({} if jobs is None else {"jobs": jobs}),
+    )
     with show_progress() as progress:
         measured = measure_commits(project, commits, wish, progress)
     show_measured(project, measured, form)

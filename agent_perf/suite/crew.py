@@ -17,7 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
-from agent_perf.records import Failure
+from agent_perf.records import Failure, Tier
 from agent_perf.sim import CpuMode
 from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
@@ -29,7 +29,7 @@ _GRACE_S: Final = 10.0
 _STDERR_CHARS: Final = 2000
 
 
-def measure_tree(
+def measure_tree(  # noqa: PLR0913  # The order, item by item.
     tree: Tree,
     *,
     package: str,
@@ -38,6 +38,7 @@ def measure_tree(
     only: Sequence[str] = (),
     imports: Sequence[str] = (),
     cpu: CpuMode | None = None,
+    tier: Tier = Tier.CLIENT,
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """
@@ -54,6 +55,7 @@ def measure_tree(
         only: As in Order.
         imports: As in Order.
         cpu: As in Order.
+        tier: As in Order.
         stop: When set, the process is ended and nothing more is yielded.
     """
     order = Order(
@@ -65,6 +67,7 @@ def measure_tree(
         imports=tuple(imports),
         time_limit_s=time_limit_s,
         cpu=cpu,
+        tier=tier,
     )
     with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:
         try:

@@ -20,7 +20,7 @@ import msgspec
 from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
-from agent_perf.records import Failure, Run
+from agent_perf.records import Failure, Run, Tier, benchmark_name
 from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import load_catalog
 from agent_perf.suite.declaration import Scenario
@@ -44,6 +44,7 @@ class Order:
         imports: Modules to import before the first fork; empty: find out by a rehearsal.
         time_limit_s: Real seconds for one benchmark.
         cpu: What CPU time is charged for; None: as each scenario says.
+        tier: How much of the real code runs.
     """
 
     commit: str
@@ -54,6 +55,7 @@ class Order:
     imports: tuple[str, ...] = ()
     time_limit_s: float
     cpu: CpuMode | None = None
+    tier: Tier = Tier.CLIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
     for module in catalog.broken:
         tell(_failed(order, module.name, "import", module.message, module.traceback))
     wanted = [
-        (scenario, users, name)
+        (scenario, users, benchmark_name(scenario.name, users, order.tier))
         for scenario in catalog.scenarios
         for users, name in zip(scenario.users, scenario.benchmarks(), strict=True)
         if not order.only
@@ -126,7 +128,9 @@ def _environment_key(scenario: Scenario, cpu: CpuMode | None) -> str:
 
 def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
     answer = run_in_fork(
-        lambda: codec.dump_run(run_scenario(scenario, users, commit=order.commit, cpu=order.cpu)),
+        lambda: codec.dump_run(
+            run_scenario(scenario, users, commit=order.commit, tier=order.tier, cpu=order.cpu)
+        ),
         time_limit_s=order.time_limit_s,
     )
     if isinstance(answer, bytes):

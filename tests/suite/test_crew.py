@@ -9,7 +9,7 @@ import pytest
 
 from agent_perf.config import Config
 from agent_perf.errors import TargetImportError
-from agent_perf.records import Failure, Run
+from agent_perf.records import Failure, Run, Tier
 from agent_perf.repository import WORKTREE, find_repository
 from agent_perf.suite import lay_out, measure_tree
 from tests.shop import APP, commit, make_shop, write
@@ -181,3 +181,14 @@ def test_overlay_needs_the_folder(shop, tmp_path) -> None:
 
     with pytest.raises(TargetImportError, match="has no folder 'agent_perf/components'"):
         lay_out(repository, repository.resolve("HEAD"), config, tmp_path / "tree")
+
+
+def test_a_tree_is_measured_on_the_tier_asked_for(shop, tmp_path) -> None:
+    """On another tier a benchmark has a name of its own; latencies and counts stay."""
+    runs, _ = measure(shop, tmp_path)
+    stubs, failures = measure(shop, tmp_path, tier=Tier.STUB)
+
+    assert not failures
+    assert {f"{name}~stub" for name in runs} == stubs.keys()
+    assert [run.latency_ns for run in runs.values()] == [run.latency_ns for run in stubs.values()]
+    assert [run.counts for run in runs.values()] == [run.counts for run in stubs.values()]
