@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.ordered import OrderedSet
+from agent_perf.sim.sleeping import sleeping_by_pauses
 
 # These modules keep tasks, scopes or connections in sets, and act in the sets' order.
 _SETS_IN: Final = (
@@ -35,6 +36,7 @@ def compatible(loop: SimLoop) -> Iterator[None]:
     """Let asyncio and the libraries that are installed behave reproducibly on *loop*."""
     _import_early()
     with ExitStack() as stack:
+        stack.enter_context(sleeping_by_pauses())
         for name in _SETS_IN:
             module = sys.modules.get(name)
             if module is not None:

@@ -203,6 +203,8 @@ class SchedulingLoop(ThreadlessLoop):
             yield
         except BaseException:
             pause._callback = task._pause = self._pausing = None
+            # Or the task would hold itself, by way of the error and its traceback.
+            del task
             raise
         task._pause = None
         if pause._scheduled:

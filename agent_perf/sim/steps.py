@@ -7,7 +7,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Final
+
+# The loop's own way to wait says nothing: where it is awaited does.
+_PAUSE: Final = "SchedulingLoop.pause"
 
 
 def step_name(handle: asyncio.Handle) -> str:
@@ -53,6 +56,8 @@ def _coroutine_place(coroutine: Any) -> str:
         frame: FrameType | None = getattr(coroutine, f"{prefix}_frame", None)
         if frame is not None:
             code = frame.f_code
+            if code.co_qualname == _PAUSE:
+                return ""
             return f"{code.co_qualname} {code.co_filename}:{frame.f_lineno}"
     return ""
 

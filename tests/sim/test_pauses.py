@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agent_perf.errors import SimDeadlock
 from agent_perf.sim import SimLoop, simulate
+from agent_perf.sim.sleeping import sleeping_by_pauses
 from tests.sim.stdlib_loop import StdlibLoop
 
 MS = 1_000_000
@@ -130,9 +131,12 @@ def test_pauses_are_ordered_and_cancelled_as_asyncios_sleep_is(program: Program)
 
     The reference is asyncio's `sleep` on asyncio's `_run_once`, with a moving clock.
     """
+    expected = _play(StdlibLoop(), _asyncio_sleep, program)
     ours = SimLoop()
 
-    assert _play(StdlibLoop(), _asyncio_sleep, program) == _play(ours, ours.pause, program)
+    assert expected == _play(ours, ours.pause, program)
+    with sleeping_by_pauses():
+        assert expected == _play(SimLoop(), _asyncio_sleep, program)
 
 
 def test_a_pause_takes_exact_time() -> None:
@@ -307,6 +311,22 @@ def test_an_ended_task_is_freed_at_once() -> None:
 
     # In a simulation nobody collects garbage so early.
     assert simulate(main) is None
+
+
+@given(program=_programs(), charge_ns=st.integers(1, 5 * MS))
+@settings(max_examples=100, deadline=None)
+def test_pauses_are_overtaken_by_cpu_time_as_sleeps_are(program: Program, charge_ns: int) -> None:
+    """
+    Where charged CPU time makes waits late, pauses are late in the order of sleeps.
+    """
+
+    def play(by_pause: bool) -> list[tuple[int, str]]:
+        loop = SimLoop()
+        for ms in range(1, 6):
+            loop.call_later(ms / 1e3, loop.charge, charge_ns)
+        return _play(loop, loop.pause if by_pause else _asyncio_sleep, program)
+
+    assert play(by_pause=False) == play(by_pause=True)
 
 
 def test_a_deadlock_beside_a_pause_comes_after_it() -> None:

@@ -31,10 +31,8 @@ def test_a_tasks_step_is_named_by_its_coroutines_and_lines() -> None:
     fetch, line = Service.fetch.__code__, main.__code__.co_firstlineno
     qualname = main.__qualname__
     assert f"Task-1 {qualname} {__file__}:{line}" == names[0]
-    # The timer's callback is asyncio's; then the task wakes up.
-    assert names[1].startswith("_set_result_unless_cancelled ")
-    assert names[2].startswith("Task-1 sleep ")
-    assert names[2].endswith(
+    assert names[1].startswith("Task-1 sleep ")
+    assert names[1].endswith(
         f", in Service.fetch {__file__}:{fetch.co_firstlineno + 1}"
         f", in {qualname} {__file__}:{line + 1}"
     )
