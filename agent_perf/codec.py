@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from agent_perf.errors import SampleError, StoreError
-from agent_perf.records import Decision, DuetRun, Failure, Run, Step
+from agent_perf.records import Capacity, Decision, DuetRun, Failure, LoadRun, Run, Step
 
 SCHEMA_VERSION: Final = 1
 
@@ -68,6 +68,26 @@ def load_run(data: bytes, source: str) -> Run:
         StoreError: If the content is cut, of another kind, or of a newer schema.
     """
     return _load("run", data, source, Run)
+
+
+def dump_load_run(run: LoadRun) -> bytes:
+    """Return what a load came to as a file's content."""
+    return _dump("load_run", run)
+
+
+def load_load_run(data: bytes, source: str) -> LoadRun:
+    """Return what a load came to from a file's content; errors as in load_run."""
+    return _load("load_run", data, source, LoadRun)
+
+
+def dump_capacity(capacity: Capacity) -> bytes:
+    """Return what a search for the highest rate found as a file's content."""
+    return _dump("capacity", capacity)
+
+
+def load_capacity(data: bytes, source: str) -> Capacity:
+    """Return what a search found from a file's content; errors as in load_run."""
+    return _load("capacity", data, source, Capacity)
 
 
 def dump_failure(failure: Failure) -> bytes:

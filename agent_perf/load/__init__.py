@@ -15,6 +15,7 @@ from agent_perf.load.driver import (
     warm_up,
 )
 from agent_perf.load.shapes import Burst, Constant, Gamma, Poisson, Ramp, Soak, Spike, Stress
+from agent_perf.load.traces import Trace, read_access_log, read_trace
 
 __all__ = [
     "NO_LIMITS",
@@ -36,9 +37,12 @@ __all__ = [
     "Soak",
     "Spike",
     "Stress",
+    "Trace",
     "drive_closed",
     "drive_for",
     "drive_open",
     "error_category",
+    "read_access_log",
+    "read_trace",
     "warm_up",
 ]

@@ -1,5 +1,6 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
+from agent_perf.records.capacity import Capacity, Probe, Promise
 from agent_perf.records.judgement import (
     WORST_FIRST,
     Breach,
@@ -33,6 +34,7 @@ __all__ = [
     "WORST_FIRST",
     "Breach",
     "Bucket",
+    "Capacity",
     "Cause",
     "Comparison",
     "Decision",
@@ -48,6 +50,8 @@ __all__ = [
     "OperationTotal",
     "Outcome",
     "Point",
+    "Probe",
+    "Promise",
     "Run",
     "Series",
     "Shift",

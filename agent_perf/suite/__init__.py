@@ -2,6 +2,7 @@
 
 from agent_perf.load import Ask, Request
 from agent_perf.sim import CpuMode
+from agent_perf.suite.capacity import breaking_point, capacity_of, find_capacity, probe_at
 from agent_perf.suite.catalog import Catalog, load_catalog
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
@@ -26,9 +27,13 @@ __all__ = [
     "Tree",
     "World",
     "arrange",
+    "breaking_point",
+    "capacity_of",
+    "find_capacity",
     "lay_out",
     "load_catalog",
     "measure_tree",
+    "probe_at",
     "run_duets",
     "run_in_fork",
     "run_load",
