@@ -53,6 +53,8 @@ _reports = click.option(
     help="Folder for the report; from the configuration if not given.",
 )
 
+_file = click.Path(path_type=Path, dir_okay=False)
+
 
 def _jobs(function: F) -> F:
     return click.option(
@@ -189,6 +191,48 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
     from agent_perf.cli.baseline import promote
 
     _end(promote(source, name, replace=replace))
+
+
+@cli.command()
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO[=WEIGHT]...")
+@click.option(
+    "--shape",
+    type=click.Choice(["poisson", "constant", "gamma", "ramp", "spike", "burst", "stress", "soak"]),
+    help="How requests arrive; poisson if only a rate is given.",
+)
+@click.option("--rate", "rate_hz", type=float, metavar="PER_S", help="Requests per second  [20].")
+@click.option("--to", "to_hz", type=float, metavar="PER_S", help="Rate at the end; ramp, stress.")
+@click.option("--for", "for_s", type=float, metavar="SECONDS", help="How long  [60; soak: 3600].")
+@click.option("--trace", type=_file, help="Replay JSON lines: at_s, path, user, weight.")
+@click.option("--access-log", type=_file, help="Replay an access log of nginx or uvicorn.")
+@click.option("--speed", type=float, default=1.0, help="Replay so many times as fast.")
+@click.option("--users", type=click.IntRange(min=1), help="Users who share the requests  [50].")
+@click.option("--closed", is_flag=True, help="Users wait for the answer before they ask again.")
+@click.option(
+    "--tier",
+    type=click.Choice(["stub", "client", "wire"]),
+    default="client",
+    show_default=True,
+    help="How much of the real code runs.",
+)
+@click.option("--seed", type=int, help="Of all draws; the scenario's if not given.")
+@click.option("--within", "within_s", type=float, metavar="SECONDS", help="What is a good answer.")
+@click.option("--max-in-flight", "in_flight_max", type=int, help="Drop what would be beyond.")
+@click.option("--max-rate", "rate_max_hz", type=float, metavar="PER_S", help="Drop the rest.")
+@click.option("--find-knee", is_flag=True, help="Search the highest rate that keeps --target.")
+@click.option("--target", metavar="pN=SECONDS", help="As p95=0.15 or p99=150ms.")
+@_reports
+@_format
+def load(scenarios: tuple[str, ...], **options: Any) -> None:
+    """
+    Put scenarios of the files as they are under a load, in virtual time.
+
+    Without a shape: the scenario's own load, or Poisson arrivals. Several scenarios share
+    one world and the requests, by their weights. The result goes to reports/load/.
+    """
+    from agent_perf.cli.load import LoadOptions, load_scenarios
+
+    _end(load_scenarios(scenarios, LoadOptions(**options)))
 
 
 @cli.command()

@@ -99,9 +99,11 @@ class Capacity:
     @property
     def knee_hz(self) -> float | None:
         """
-        The rate tried after which the P95 turns upwards; None with fewer than 3 probes.
+        The rate tried after which the P95 turns upwards.
 
-        The probe furthest below the line from the first to the last, both axes scaled to 1.
+        None with fewer than 3 probes, or if the P95 does not even double.
+
+        It is the probe furthest below the line from the first to the last, both axes scaled to 1.
         Source: Satopaa et al., "Finding a 'Kneedle' in a Haystack" (2011), section II.
         """
         if len(self.probes) < 3:
@@ -109,7 +111,7 @@ class Capacity:
         first, last = self.probes[0], self.probes[-1]
         width = Fraction(last.rate_hz) - Fraction(first.rate_hz)
         height = last.p95_ns - first.p95_ns
-        if height <= 0:
+        if height < first.p95_ns:
             return None
 
         def distance(probe: Probe) -> Fraction:

@@ -1,0 +1,118 @@
+"""
+A load, and what it came to, in lines for a terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from agent_perf.records import Capacity, LatencySummary, LoadRun
+from agent_perf.units import NS, format_value
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_COLUMNS: Final = 72
+_PATHS_SHOWN: Final = 8
+
+
+def load_lines(run: LoadRun) -> Iterator[str]:
+    """Yield what *run* came to: totals, latencies, errors and its timeline."""
+    parts = [
+        name if len(run.scenarios) == 1 else f"{name}={weight}"
+        for name, weight in run.scenarios.items()
+    ]
+    yield f"{' '.join(parts)}: {run.shape}, tier {run.tier.value}, seed {run.seed}"
+    seconds = run.duration_ns / NS
+    dropped = f", {run.dropped:,} dropped" if run.dropped else ""
+    yield _row("offered", f"{run.offered:,} in {format_value(seconds, 's')}{dropped}")
+    within = ""
+    if run.good_within_ns is not None:
+        within = f", within {format_value(run.good_within_ns / NS, 's')}"
+    good = format_value(run.good_ratio, "ratio")
+    yield _row("good", f"{run.good:,} ({good}{within}), {format_value(run.goodput_hz, 'per_s')}")
+    yield _row("latency", _latency(run.latency))
+    if len(run.paths) > 1:
+        for path, summary in list(run.paths.items())[:_PATHS_SHOWN]:
+            yield _row(f"  {path}", f"{_latency(summary)}  ({summary.count:,})")
+    if run.errors:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in run.errors.items())
+        yield _row("errors", kinds)
+        yield _row("first", run.first_failure.splitlines()[0][:200] if run.first_failure else "")
+    yield from _timeline(run)
+
+
+def capacity_lines(capacity: Capacity) -> Iterator[str]:
+    """Yield what a search found: each rate tried, and the highest that kept the promise."""
+    yield f"{capacity.scenario}: {capacity.promise.describe()}"
+    for probe in capacity.probes:
+        quantiles = "  ".join(
+            f"{name} {format_value(value / NS, 's'):>8}"
+            for name, value in (
+                ("P50", probe.p50_ns),
+                ("P95", probe.p95_ns),
+                ("P99", probe.p99_ns),
+            )
+        )
+        good = format_value(probe.good_ratio, "ratio")
+        verdict = "kept" if probe.kept else "broken"
+        yield f"  {format_value(probe.rate_hz, 'per_s'):>9}  {quantiles}  good {good:>7}  {verdict}"
+    if not capacity.rate_hz:
+        yield "carries not even the lowest rate; try a lower --rate"
+    elif capacity.broken_at_hz is None:
+        yield f"carries {format_value(capacity.rate_hz, 'per_s')}, the highest rate tried"
+    else:
+        yield (
+            f"carries {format_value(capacity.rate_hz, 'per_s')}, "
+            f"not {format_value(capacity.broken_at_hz, 'per_s')}"
+        )
+    if capacity.knee_hz is not None:
+        yield f"knee of the P95 at {format_value(capacity.knee_hz, 'per_s')}"
+    if not capacity.is_monotone:
+        yield "warning: a rate below the highest that held did not; look at the probes"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return *values*, each >= 0, as bars from 0 to the largest; a blank for 0."""
+    top = max(values, default=0)
+    return "".join(
+        _BARS[min(len(_BARS) - 1, int(value * len(_BARS) / top))] if value else " "
+        for value in values
+    )
+
+
+def _timeline(run: LoadRun) -> Iterator[str]:
+    buckets = run.timeline.buckets
+    if len(buckets) < 2:
+        return
+    width_s = run.timeline.bucket_ns / NS
+    rows = (
+        ("rate", [bucket.started / width_s for bucket in buckets], "per_s"),
+        ("good", [bucket.good / width_s for bucket in buckets], "per_s"),
+        ("P95", [bucket.latency.p95_ns / NS for bucket in buckets], "s"),
+        ("in flight", [float(bucket.in_flight_max) for bucket in buckets], "count"),
+        ("errors", [float(sum(bucket.errors.values())) for bucket in buckets], "count"),
+        ("dropped", [float(bucket.dropped) for bucket in buckets], "count"),
+    )
+    for name, values, unit in rows:
+        if any(values):
+            # Several buckets share a column; its bar is the highest of them.
+            step = -(-len(values) // _COLUMNS)
+            columns = [max(values[i : i + step]) for i in range(0, len(values), step)]
+            yield _row(name, f"{sparkline(columns)}  up to {format_value(max(values), unit)}")
+    yield _row("", f"0 to {format_value(len(buckets) * width_s, 's')}")
+
+
+def _latency(summary: LatencySummary) -> str:
+    if not summary.count:
+        return "no answer"
+    values = (
+        ("P50", summary.p50_ns),
+        ("P95", summary.p95_ns),
+        ("P99", summary.p99_ns),
+        ("max", summary.max_ns),
+    )
+    return "  ".join(f"{name} {format_value(value / NS, 's')}" for name, value in values)
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:<10}{text}".rstrip()

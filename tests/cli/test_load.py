@@ -1,0 +1,153 @@
+"""The verb load: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent_perf import codec
+from agent_perf.cli.load import LoadOptions, promise_of, shape_of
+from agent_perf.cli.load_text import sparkline
+from agent_perf.errors import UsageError
+from agent_perf.load import Closed, Constant, Gamma, Poisson, Ramp, Soak
+from agent_perf.records import Promise
+from agent_perf.suite import run_load
+from tests.cli.test_bad_input import agent_perf
+from tests.shop import make_shop
+from tests.suite.test_loading import other, queue
+
+
+def options(**given) -> LoadOptions:
+    nothing = dict.fromkeys(LoadOptions.__slots__)
+    given = {"speed": 1.0, "closed": False, "find_knee": False, "tier": "client", **given}
+    return LoadOptions(**{**nothing, **given})
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    return make_shop(tmp_path_factory.mktemp("load") / "shop")
+
+
+def test_a_load_is_printed_and_written(shop) -> None:
+    """
+    The table has rate, goodput, percentiles and a timeline; the file is the whole record.
+    """
+    done = agent_perf(
+        shop, "load", "shop.answer", "--shape", "spike", "--for", "12", "--within", "0.015"
+    )
+    run = codec.load_load_run((shop / "reports/load/shop.answer.json").read_bytes(), "it")
+
+    assert (0, "") == (done.returncode, done.stderr.split("written to")[0])
+    for word in ("shop.answer: spike 20/s for 12 s", "offered", "good", "P95", "in flight", "█"):
+        assert word in done.stdout
+    assert run.latency.count == run.offered > 200
+    assert 15_000_000 == run.good_within_ns
+    assert 0 < run.good < run.offered
+
+
+def test_a_trace_is_replayed(shop, tmp_path) -> None:
+    """
+    JSON lines become requests; the record can be printed as JSON.
+    """
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"at_s": 0, "weight": 3}\n{"at_s": 2.5, "user": "ann"}\n')
+
+    done = agent_perf(shop, "load", "shop.answer", "--trace", str(trace), "--format", "json")
+    run = json.loads(done.stdout)
+
+    assert 0 == done.returncode
+    assert (4, "trace trace.jsonl", 1) == (run["offered"], run["shape"], run["users"])
+
+
+def test_the_highest_rate_is_searched(shop) -> None:
+    """
+    A scenario without queues carries any rate; the file holds each probe.
+    """
+    done = agent_perf(
+        shop,
+        "load",
+        "shop.answer",
+        "--find-knee",
+        "--target",
+        "p95=30ms",
+        "--to",
+        "4",
+        "--for",
+        "9",
+    )
+    path = shop / "reports/load/shop.answer.capacity.json"
+    capacity = codec.load_capacity(path.read_bytes(), "it")
+
+    assert 0 == done.returncode
+    assert "carries 4/s, the highest rate tried" in done.stdout
+    assert [1.0, 2.0, 4.0] == [probe.rate_hz for probe in capacity.probes]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("shop.gone",), "no scenario 'shop.gone'; there are shop.answer"),
+        (("shop.answer", "--rate", "nan"), "rate_hz=nan"),
+        (("shop.answer", "--trace", "gone.jsonl"), "cannot read gone.jsonl"),
+    ],
+)
+def test_what_cannot_be_is_told_and_ends_with_2(shop, arguments, said: str) -> None:
+    """
+    A name, a number or a file that cannot be used: one line, and exit code 2.
+    """
+    done = agent_perf(shop, "load", *arguments)
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_options_choose_the_shape() -> None:
+    """
+    Without any, the scenario's own load; a rate alone is Poisson; a soak lasts an hour.
+    """
+    assert queue.load == shape_of(options(), queue)
+    assert Poisson(rate_hz=20, for_s=60) == shape_of(options(), other)
+    assert Poisson(rate_hz=5, for_s=60) == shape_of(options(rate_hz=5), queue)
+    assert Constant(rate_hz=5, for_s=9) == shape_of(
+        options(shape="constant", rate_hz=5, for_s=9), queue
+    )
+    assert Gamma(rate_hz=20, for_s=60) == shape_of(options(shape="gamma"), queue)
+    assert Ramp(from_hz=2, to_hz=20, for_s=60) == shape_of(options(shape="ramp", rate_hz=2), queue)
+    assert Soak(rate_hz=20, for_s=3600) == shape_of(options(shape="soak"), queue)
+    assert Closed(users=7, for_s=60) == shape_of(options(closed=True, users=7), queue)
+    for name in ("spike", "burst", "stress"):
+        assert 60 == shape_of(options(shape=name), queue).length_s
+    with pytest.raises(UsageError, match="--shape and --closed"):
+        shape_of(options(shape="ramp", closed=True), queue)
+
+
+def test_targets_are_read() -> None:
+    """
+    Seconds or milliseconds; anything else is refused with an example.
+    """
+    assert Promise(quantile="p95", within_s=0.15) == promise_of("p95=0.15")
+    assert Promise(quantile="p99", within_s=0.15) == promise_of("p99=150ms")
+    for wrong in (None, "p95", "p95=soon", "p95=0", "p94=1", "p95=1.2.3", "p95<1"):
+        with pytest.raises(UsageError, match="want|no number"):
+            promise_of(wrong)
+
+
+def test_a_sparkline_is_scaled_to_its_largest() -> None:
+    """
+    By hand: nothing is blank, the least a low bar, the largest a full one.
+    """
+    assert " ▁▅█" == sparkline([0, 0.1, 4, 8])
+    assert "" == sparkline([])
+    assert "  " == sparkline([0, 0])
+
+
+def test_records_of_loads_come_back_as_they_were() -> None:
+    """
+    A load's file holds all of it.
+    """
+    run = run_load([(queue, 1), (other, 1)], Poisson(rate_hz=10, for_s=5), good_within_s=0.1)
+
+    assert run == codec.load_load_run(codec.dump_load_run(run), "it")
