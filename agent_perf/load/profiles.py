@@ -41,15 +41,16 @@ class Segment:
         return (self.from_uhz + self.to_uhz) * self.length_ns
 
     def offset_ns(self, double_area: int) -> int:
-        """Return after how long *double_area*, at most its own, has arrived; in ns."""
+        """Return after how long *double_area*, less than its own, has arrived; ns, rounded down."""
         rate, growth, length_ns = self.from_uhz, self.to_uhz - self.from_uhz, self.length_ns
         if not growth:
             return double_area // (2 * rate)
         # growth t^2 / length + 2 rate t = double_area, solved for t, times length.
         start = rate * length_ns
-        root = math.isqrt(start * start + growth * length_ns * double_area)
-        # The root is rounded down; for a falling rate that could pass the end by a hair.
-        return min((root - start) // growth, length_ns)
+        square = start * start + growth * length_ns * double_area
+        # Rounded towards the begin, so that t is the exact solution rounded down.
+        root = math.isqrt(square) if growth > 0 else _isqrt_up(square)
+        return (root - start) // growth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,7 @@ class Profile:
         begin_ns = area = 0
         for segment in self.segments:
             while wanted < area + segment.double_area:
-                at_ns = begin_ns + segment.offset_ns(wanted - area)
-                if at_ns < begin_ns + segment.length_ns:
-                    yield at_ns
-                else:
-                    yield begin_ns + segment.length_ns - 1
+                yield begin_ns + segment.offset_ns(wanted - area)
                 wanted = 2 * _MICRO * next(passed)
             begin_ns += segment.length_ns
             area += segment.double_area
@@ -131,6 +128,11 @@ def want_seconds(name: str, value: float) -> None:
     """
     if not _is_number(value) or not 0.001 <= value <= 30 * 86_400:
         raise ConfigError(f"{name}={value!r}; want seconds, from 0.001 to 2,592,000 (30 days)")
+
+
+def _isqrt_up(square: int) -> int:
+    root = math.isqrt(square)
+    return root if root * root == square else root + 1
 
 
 def _is_number(value: object) -> bool:
