@@ -1,0 +1,143 @@
+"""
+HTTP on the network in memory: the clients' own transports, hosts behind uvicorn's protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+
+from agent_perf.errors import UsageError
+from agent_perf.sim.draws import Draws
+from agent_perf.sim.request import Witness
+from agent_perf.sim.services.http import SimHttp
+from agent_perf.sim.services.http_library import HttpLibrary, dialect_of
+from agent_perf.sim.services.reply import Handler, Reply
+from agent_perf.sim.wire.http_transport import transport_class
+from agent_perf.sim.wire.network import Network
+from agent_perf.sim.wire.server import Listener
+
+if TYPE_CHECKING:
+    from agent_perf.sim.wire.http_host import Answer
+
+_HTTP_DIALECT = dialect_of(httpx)
+
+
+class WireHttp(SimHttp):
+    """
+    The hosts of a network, and real clients of them.
+
+    Mounted handlers and respx routes mean what they mean with `SimHttp`, and so do counts
+    and spans; what is added is the network between: ``http.connect`` for a handshake, and
+    ``http.trip`` for the way there and back of each request.
+
+    Args:
+        network: Where the hosts are.
+        draws: As in SimHttp.
+        witness: Likewise.
+        calls_kept: Likewise.
+    """
+
+    def __init__(
+        self, network: Network, draws: Draws, witness: Witness, *, calls_kept: int = 1000
+    ) -> None:
+        super().__init__(draws, witness, calls_kept=calls_kept)
+        self.network = network
+        self._routed: dict[str, Listener] = {}
+        network.fallback = self._routed_host
+
+    def mount(self, host: str, handler: Handler) -> None:
+        """Let *handler* answer all requests to *host*, on any port: as `SimHttp.mount`."""
+        super().mount(host, handler)
+        name = host.lower()
+
+        async def answer(scope: dict[str, Any], content: bytes) -> Reply:
+            from agent_perf.sim.wire.http_host import sim_request
+
+            return await handler(sim_request(name, scope, content))
+
+        self.network.listen(name, None, _factory(answer))
+
+    def serve(
+        self, app: Any, *, host: str, port: int = 80, **options: Any
+    ) -> AbstractAsyncContextManager[None]:
+        """
+        Serve an ASGI app, as uvicorn would, while the ``async with`` body runs.
+
+        Args:
+            app: FastAPI, Starlette, or any ASGI 3 callable.
+            host: The name it has on the network.
+            port: Where it listens.
+            options: Of ``uvicorn.Config``: *lifespan*, *timeout_keep_alive*...
+        """
+        from agent_perf.sim.wire.http_host import served
+
+        def listen(factory: Callable[[], Any]) -> Callable[[], None]:
+            listener = self.network.listen(host, port, factory)
+            return lambda: self.network.unlisten(listener)
+
+        return served(app, listen, options)
+
+    def transport(
+        self,
+        library: HttpLibrary[Any] = httpx,
+        *,
+        max_connections: int | None = 100,
+        max_keepalive_connections: int | None = 20,
+        keepalive_expiry_s: float | None = 5.0,
+    ) -> Any:
+        """Return a new transport of *library*, its own: arguments as `SimHttp.transport`."""
+        module: Any = cast("ModuleType", library)
+        dialect = dialect_of(module)
+        kind: Any = transport_class(dialect)
+        # Certificates would be read from files, for connections that are refused anyway.
+        transport = kind(
+            verify=False,
+            trust_env=False,
+            limits=module.Limits(
+                max_connections=max_connections,
+                max_keepalive_connections=max_keepalive_connections,
+                keepalive_expiry=keepalive_expiry_s,
+            ),
+        )
+        transport._http, transport._dialect = self, dialect
+        return transport
+
+    def _routed_host(self, host: str) -> Listener | None:
+        """Return the listener of a host that nobody mounted, if there are respx routes."""
+        if not self.router.routes:
+            return None
+        listener = self._routed.get(host)
+        if listener is None:
+
+            async def answer(scope: dict[str, Any], content: bytes) -> Reply:
+                headers = dict(scope["headers"])
+                authority = headers.get(b"host", host.encode()).decode("ascii")
+                query = scope["query_string"].decode("ascii")
+                request = httpx.Request(
+                    scope["method"],
+                    f"http://{authority}{scope['raw_path'].decode('ascii')}"
+                    + (f"?{query}" if query else ""),
+                    headers=scope["headers"],
+                    content=content,
+                )
+                return await self.answer(request, _HTTP_DIALECT)
+
+            listener = Listener(host=host, port=None, factory=_factory(answer))
+            self._routed[host] = listener
+        return listener
+
+
+def _factory(answer: Answer) -> Callable[[], Any]:
+    try:
+        from agent_perf.sim.wire.http_host import host_factory
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"HTTP hosts of the tier 'wire' need the package {error.name!r}; "
+            "pip install 'agent-perf[wire]', or use the tier 'client'"
+        ) from error
+    return host_factory(answer)
