@@ -15,6 +15,7 @@ from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimPusher, SimRedis
+    from agent_perf.sim.wire import Network
 
 
 class World:
@@ -41,8 +42,6 @@ class World:
         tier: Tier = Tier.CLIENT,
         charging: CpuCharging | None = None,
     ) -> None:
-        if tier is Tier.WIRE:
-            raise UsageError(f"tier {tier.value!r} is not there yet; want {Tier.CLIENT.value!r}")
         self._loop = loop
         self._charging = charging
         self.tier = tier
@@ -97,6 +96,25 @@ class World:
         """Give back what services hold of the real machine: the database's scratch files."""
         if "database" in vars(self):
             self.database.close()
+        if "network" in vars(self):
+            self.network.close()
+
+    @cached_property
+    def network(self) -> Network:
+        """
+        The network in memory that Redis and HTTP are on, at tier ``wire``.
+
+        Raises:
+            UsageError: At another tier.
+        """
+        if self.tier is not Tier.WIRE:
+            raise UsageError(
+                f"tier {self.tier.value!r} has no network; its services are in the process: "
+                f"use world.redis, world.http..., or run on tier {Tier.WIRE.value!r}"
+            )
+        from agent_perf.sim.wire import Network
+
+        return Network(self._loop, self.draws, self.witness)
 
     @cached_property
     def redis(self) -> SimRedis:
@@ -106,6 +124,10 @@ class World:
 
             # Typed as what it stands for: scenarios are written for the real client.
             return cast("SimRedis", StubRedis(self.draws, self.witness))
+        if self.tier is Tier.WIRE:
+            from agent_perf.sim.wire.redis import WireRedis
+
+            return WireRedis(self.network, self.draws, self.witness)
         from agent_perf.sim import SimRedis
 
         return SimRedis(self.draws, self.witness)
@@ -128,6 +150,10 @@ class World:
             from agent_perf.sim.stubs.http import StubHttp
 
             return StubHttp(self.draws, self.witness)
+        if self.tier is Tier.WIRE:
+            from agent_perf.sim.wire.http import WireHttp
+
+            return WireHttp(self.network, self.draws, self.witness)
         from agent_perf.sim import SimHttp
 
         return SimHttp(self.draws, self.witness)

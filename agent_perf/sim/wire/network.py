@@ -180,13 +180,15 @@ class Network:
         name = self._known(host)
         link = self._links.get(name, self._link)
         point = self._point(name, int(port))
-        await self._shake_hands(name, int(port), link, point)
+        latency_ns = await self._shake_hands(name, int(port), link, point)
         listener = self._listener(name, int(port))
         if listener is None:
             raise ConnectionRefusedError(
                 111, f"Connect call failed: nobody listens on {name}:{port} in this simulation"
             )
         client, server = self._ends(listener, int(port), link)
+        # Until the client has sent something, the handshake tells how far it is.
+        client.line.half_ns = server.line.half_ns = latency_ns // 2
         if point is not None:
             expose(client, server, point)
         server_protocol = listener.factory()
@@ -202,9 +204,7 @@ class Network:
 
     # -- Connecting
 
-    async def _shake_hands(
-        self, name: str, port: int, link: Link, point: FaultPoint | None
-    ) -> None:
+    async def _shake_hands(self, name: str, port: int, link: Link, point: FaultPoint | None) -> int:
         operation, detail = f"{link.service}.connect", f"{name}:{port}"
         start_ns = self._loop.now_ns
         self.witness.count("tcp_connects", 1, detail)
@@ -217,6 +217,7 @@ class Network:
             await asyncio.sleep(latency_ns / NS)
         finally:
             self.witness.span(operation, start_ns, self._loop.now_ns, detail)
+        return latency_ns
 
     def _ends(
         self, listener: Listener, port: int, link: Link
