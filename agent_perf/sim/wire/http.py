@@ -13,16 +13,21 @@ import httpx
 
 from agent_perf.errors import UsageError
 from agent_perf.sim.draws import Draws
+from agent_perf.sim.faults import at_place
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.http import SimHttp
 from agent_perf.sim.services.http_library import HttpLibrary, dialect_of
-from agent_perf.sim.services.reply import Handler, Reply
+from agent_perf.sim.services.http_loop import sim_loop
+from agent_perf.sim.services.reply import Handler, Refuse, Reply, SimRequest
+from agent_perf.sim.wire.http_faults import answer_with_faults
 from agent_perf.sim.wire.http_transport import transport_class
 from agent_perf.sim.wire.network import Network
 from agent_perf.sim.wire.server import Listener
 
 if TYPE_CHECKING:
     from agent_perf.sim.wire.http_host import Answer
+
+Scope = dict[str, Any]
 
 _HTTP_DIALECT = dialect_of(httpx)
 
@@ -50,17 +55,42 @@ class WireHttp(SimHttp):
         self._routed: dict[str, Listener] = {}
         network.fallback = self._routed_host
 
-    def mount(self, host: str, handler: Handler) -> None:
+    def mount(self, host: str, handler: Handler, *, refuse: Refuse | None = None) -> None:
         """Let *handler* answer all requests to *host*, on any port: as `SimHttp.mount`."""
-        super().mount(host, handler)
+        super().mount(host, handler, refuse=refuse)
         name = host.lower()
 
-        async def answer(scope: dict[str, Any], content: bytes) -> Reply:
+        async def answer(scope: Scope, content: bytes) -> Reply:
             from agent_perf.sim.wire.http_host import sim_request
 
-            return await handler(sim_request(name, scope, content))
+            return await self._handle(name, handler, sim_request(name, scope, content))
 
-        self.network.listen(name, None, _factory(answer))
+        self._listen(name, answer)
+
+    async def _handle(self, host: str, handler: Handler, request: SimRequest) -> Reply:
+        if self.faults is None or not self.faults.places_matter:
+            return await handler(request)
+        with at_place(self.faults.host_place(host)):
+            return await handler(request)
+
+    def _listen(self, host: str, answer: Answer) -> None:
+        listener = self.network.listen(host, None, self._factory(host, answer))
+        listener.faults = lambda: self.fault_point(host)
+
+    def _factory(self, host: str, answer: Answer) -> Callable[[], Any]:
+        async def answer_or_fail(scope: Scope, content: bytes) -> Reply:
+            point = self.fault_point(host)
+            if point is None:
+                return await answer(scope, content)
+            return await answer_with_faults(
+                point,
+                sim_loop(),
+                f"{scope['method']} {host}{scope['path']}",
+                lambda: answer(scope, content),
+                lambda error: self.refusal(host, error),
+            )
+
+        return _factory(answer_or_fail)
 
     def serve(
         self, app: Any, *, host: str, port: int = 80, **options: Any
@@ -114,7 +144,7 @@ class WireHttp(SimHttp):
         listener = self._routed.get(host)
         if listener is None:
 
-            async def answer(scope: dict[str, Any], content: bytes) -> Reply:
+            async def answer(scope: Scope, content: bytes) -> Reply:
                 headers = dict(scope["headers"])
                 authority = headers.get(b"host", host.encode()).decode("ascii")
                 query = scope["query_string"].decode("ascii")
@@ -127,7 +157,8 @@ class WireHttp(SimHttp):
                 )
                 return await self.answer(request, _HTTP_DIALECT)
 
-            listener = Listener(host=host, port=None, factory=_factory(answer))
+            listener = Listener(host=host, port=None, factory=self._factory(host, answer))
+            listener.faults = lambda: self.fault_point(host)
             self._routed[host] = listener
         return listener
 

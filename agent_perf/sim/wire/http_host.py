@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from agent_perf.errors import BrokenError, ConfigError
+from agent_perf.sim.faults import PeerClosed
 from agent_perf.sim.ordered import OrderedSet
 from agent_perf.sim.services.reply import Reply, SimRequest
 from agent_perf.sim.wire.http_exchange import outcome_of
@@ -80,6 +81,9 @@ def host_factory(answer: Answer) -> Callable[[], HostProtocol]:
                 await _converse(answer, scope, receive, send)
             except (_Gone, asyncio.CancelledError):
                 # Of the client, or of the simulation: either way nobody waits any more.
+                protocol.hang_up()
+            except PeerClosed:
+                # The process is gone; its kernel closes in good order.
                 protocol.hang_up()
             except Exception as error:  # noqa: BLE001  # Told to the client, as it is.
                 _tell(error)

@@ -13,7 +13,6 @@ from typing import Any, Final
 import redis.asyncio
 
 from agent_perf.sim.draws import Draws
-from agent_perf.sim.faults import FaultPoint
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.redis import COMMAND_NS, SimRedis
@@ -51,7 +50,6 @@ class WireRedis(SimRedis):
         command_ns: int = COMMAND_NS,
     ) -> None:
         super().__init__(draws, witness, command_ns=command_ns)
-        self.faults: FaultPoint | None = None
         self.host = host
         self.connection_class = redis.asyncio.Connection
         self._sessions = 0
