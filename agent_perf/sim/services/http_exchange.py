@@ -19,7 +19,7 @@ from agent_perf.sim.request import Witness
 from agent_perf.sim.services.http_deadline import Deadline, limit_ns_of
 from agent_perf.sim.services.http_library import Dialect
 from agent_perf.sim.services.http_pool import Connection, ConnectionPool, Origin
-from agent_perf.sim.services.reply import HeaderPairs, Paced, Reply
+from agent_perf.sim.services.reply import BrokenOff, HeaderPairs, Paced, Reply
 from agent_perf.units import NS
 
 T = TypeVar("T")
@@ -245,7 +245,10 @@ class Exchange:
         )
 
     def _broken(self, error: ConnectionError) -> Exception:
-        name = "ConnectError" if isinstance(error, ConnectionRefusedError) else "ReadError"
+        if isinstance(error, BrokenOff):
+            name = "RemoteProtocolError"
+        else:
+            name = "ConnectError" if isinstance(error, ConnectionRefusedError) else "ReadError"
         return self._dialect.error(name, str(error) or type(error).__name__, self._request)
 
 

@@ -76,10 +76,15 @@ class Paced(Protocol):
         """Return that chunk, once the time has passed."""
 
 
+class BrokenOff(ConnectionError):
+    """The host ends the connection in the middle of a body: the client's RemoteProtocolError."""
+
+
 Handler = Callable[[SimRequest], Awaitable[Reply]]
 """
 A simulated host. It awaits its own latency. ConnectionRefusedError raised by it is the
-client's ConnectError, any other ConnectionError a ReadError; the rest passes as it is.
+client's ConnectError, BrokenOff its RemoteProtocolError, any other ConnectionError a
+ReadError; the rest passes as it is.
 """
 
 

@@ -6,203 +6,137 @@ Source: OpenAI API reference, "Chat completion object" and "Chat completion chun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from agent_perf.sim.services.llm.chat_request import BYTES_PER_TOKEN, Refusal
-from agent_perf.sim.services.llm.turns import Failure, ToolCall
-from agent_perf.sim.services.reply import Reply, json_reply
+from agent_perf.sim.services.llm.api import Head, Limit, Usage
+from agent_perf.sim.services.llm.chat_request import parse_chat
+from agent_perf.sim.services.llm.conversation import ChatRequest
+from agent_perf.sim.services.llm.openai_errors import check_post, error_reply, limit_headers
+from agent_perf.sim.services.llm.refusal import Refusal
+from agent_perf.sim.services.llm.speech import Piece, Spoken, pieces_of
+from agent_perf.sim.services.llm.turns import Finish
+from agent_perf.sim.services.reply import Reply, SimRequest
 
-SSE_HEADERS: Final = (("content-type", "text/event-stream; charset=utf-8"),)
 _DONE: Final = b"data: [DONE]\n\n"
 _ROLE: Final = b'{"role":"assistant","content":"","refusal":null}'
 _ROLE_OF_CALLS: Final = b'{"role":"assistant","content":null}'
+# Stands for the answer's id in what is kept from one answer to the next: JSON has no raw NUL.
+_ID: Final = b"\x00"
+
+
+class ChatApi:
+    """``POST /v1/chat/completions``."""
+
+    def read(self, request: SimRequest) -> ChatCall:
+        """Return what *request* asks; raises Refusal."""
+        check_post(request)
+        return ChatCall(chat=parse_chat(request.content))
+
+    def error(self, refusal: Refusal) -> Reply:
+        """Return the answer that says *refusal*."""
+        return error_reply(refusal)
+
+    def limit_headers(self, limits: Mapping[str, Limit]) -> tuple[tuple[str, str], ...]:
+        """Return how OpenAI tells the state of its rate limits."""
+        return limit_headers(limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speech:
-    """
-    What the model says in one answer, cut as a stream sends it.
+class ChatCall:
+    """One request for a chat completion."""
 
-    Attributes:
-        message: The whole assistant message; JSON.
-        role: The delta that opens a stream; JSON.
-        deltas: The others, in their order; JSON.
-        tokens: How many each of *deltas* has.
-        finish: ``stop``, ``length`` or ``tool_calls``.
-    """
+    chat: ChatRequest
+    cache_marks: tuple[int, ...] | None = None
 
-    message: bytes
-    role: bytes
-    deltas: tuple[bytes, ...]
-    tokens: tuple[int, ...]
-    finish: str
+    def whole(self, head: Head, spoken: Spoken, usage: Usage) -> bytes:
+        """Return the body of an answer in one piece."""
+        return (
+            b'{%b,"choices":[{"index":0,"message":%b,"logprobs":null,"finish_reason":"%b"}],%b}'
+            % (
+                _head_fields(head, b"chat.completion"),
+                _message(spoken).replace(_ID, head.reply_id.encode()),
+                _finish(spoken),
+                _usage(usage),
+            )
+        )
 
+    def chunks(self, head: Head, spoken: Spoken, usage: Usage) -> list[bytes]:
+        """Return what the stream sends, one item for each piece."""
+        wants_usage = self.chat.wants_usage
+        fields = _head_fields(head, b"chat.completion.chunk")
+        # With usage asked for, all chunks but the last one say null.
+        tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
+        begin = b'data: {%b,"choices":[{"index":0,"delta":' % fields
+        end = b',"logprobs":null,"finish_reason":null}]' + tail
+        deltas = _deltas(spoken)
+        chunks = [begin + delta + end for delta in deltas]
+        if spoken.calls:
+            reply_id = head.reply_id.encode()
+            chunks = [chunk.replace(_ID, reply_id) for chunk in chunks]
+        role = _ROLE_OF_CALLS if spoken.calls and not spoken.content else _ROLE
+        chunks[0] = begin + role + end + chunks[0]
+        closing = b'%b{},"logprobs":null,"finish_reason":"%b"}]%b' % (begin, _finish(spoken), tail)
+        if wants_usage:
+            closing += b'data: {%b,"choices":[],%b}\n\n' % (fields, _usage(usage))
+        chunks[-1] += closing + _DONE
+        return chunks
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """
-    What all parts of one answer repeat.
-
-    Attributes:
-        reply_id: Unique per answer.
-        created_s: Unix time.
-        model: As it was asked for.
-    """
-
-    reply_id: str
-    created_s: int
-    model: str
+    def finished(self, head: Head, spoken: Spoken) -> None:
+        """Keep nothing: the client sends the conversation again."""
 
 
 @lru_cache(maxsize=256)
-def text_speech(content: str, tokens: int, tokens_per_chunk: int, *, cut: bool) -> Speech:
-    """
-    Return the speech of *content*, which counts as *tokens* >= 0 tokens.
-
-    The first chunk has one token, the others *tokens_per_chunk*, the last what is left.
-    Cuts lie between code points, so that no chunk has half a character.
-    """
-    parts = _cut(content, tokens, 1, tokens_per_chunk)
-    return Speech(
-        message=b'{"role":"assistant","content":%b,"refusal":null}' % _json(content),
-        role=_ROLE,
-        deltas=tuple(b'{"content":%b}' % _json(part) for part, _ in parts),
-        tokens=tuple(size for _, size in parts),
-        finish="length" if cut else "stop",
-    )
+def _deltas(spoken: Spoken) -> tuple[bytes, ...]:
+    says = b"refusal" if spoken.finish is Finish.REFUSAL else b"content"
+    return tuple(_delta(piece, spoken, says) for piece in pieces_of(spoken))
 
 
-def calls_speech(calls: Sequence[ToolCall], reply_id: str, tokens_per_chunk: int) -> Speech:
-    """
-    Return the speech that makes *calls*, at least one.
-
-    Each call begins with a chunk that names the tool; its arguments follow in chunks of
-    *tokens_per_chunk* tokens.
-    """
-    whole: list[object] = []
-    deltas: list[bytes] = []
-    tokens: list[int] = []
-    for index, call in enumerate(calls):
-        call_id = f"call_{reply_id}{index}"
-        named = {"name": call.name, "arguments": ""}
-        opening = {"index": index, "id": call_id, "type": "function", "function": named}
-        deltas.append(_json({"tool_calls": [opening]}))
-        tokens.append(token_count(call.name))
-        length = token_count(call.arguments)
-        for part, size in _cut(call.arguments, length, tokens_per_chunk, tokens_per_chunk):
-            deltas.append(
-                _json({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
-            )
-            tokens.append(size)
-        function = {"name": call.name, "arguments": call.arguments}
-        whole.append({"id": call_id, "type": "function", "function": function})
-    return Speech(
-        message=_json({"role": "assistant", "content": None, "refusal": None, "tool_calls": whole}),
-        role=_ROLE_OF_CALLS,
-        deltas=tuple(deltas),
-        tokens=tuple(tokens),
-        finish="tool_calls",
-    )
+def _delta(piece: Piece, spoken: Spoken, says: bytes) -> bytes:
+    index = piece.call_index
+    if index is None:
+        return b'{"%b":%b}' % (says, _json(piece.text))
+    if not piece.opens:
+        return _json({"tool_calls": [{"index": index, "function": {"arguments": piece.text}}]})
+    return b'{"tool_calls":[{"index":%d,%b}]}' % (index, _call(index, spoken.calls[index].name, ""))
 
 
-def token_count(content: str) -> int:
-    """Return how many tokens *content* counts as: its UTF-8 bytes / BYTES_PER_TOKEN, rounded up."""
-    return -(-len(content.encode()) // BYTES_PER_TOKEN)
+@lru_cache(maxsize=256)
+def _message(spoken: Spoken) -> bytes:
+    refuses = spoken.finish is Finish.REFUSAL
+    content = None if refuses or (spoken.calls and not spoken.content) else spoken.content
+    refusal = spoken.content if refuses else None
+    fields = b'"role":"assistant","content":%b,"refusal":%b' % (_json(content), _json(refusal))
+    if spoken.calls:
+        calls = [
+            b"{%b}" % _call(index, call.name, call.arguments)
+            for index, call in enumerate(spoken.calls)
+        ]
+        fields += b',"tool_calls":[%b]' % b",".join(calls)
+    return b"{%b}" % fields
 
 
-def completion(head: Head, speech: Speech, prompt_tokens: int) -> bytes:
-    """Return the body of an answer in one piece."""
-    return b'{%b,"choices":[{"index":0,"message":%b,"logprobs":null,"finish_reason":"%b"}],%b}' % (
-        _head_fields(head, b"chat.completion"),
-        speech.message,
-        speech.finish.encode(),
-        _usage(prompt_tokens, sum(speech.tokens)),
-    )
+def _call(index: int, name: str, arguments: str) -> bytes:
+    function = _json({"name": name, "arguments": arguments})
+    return b'"id":"call_%b%d","type":"function","function":%b' % (_ID, index, function)
 
 
-def stream_chunks(
-    head: Head, speech: Speech, prompt_tokens: int, *, wants_usage: bool
-) -> list[bytes]:
-    """
-    Return what the stream sends, one item per instant: at least one.
-
-    The opening event travels with the first delta, and the closing ones with the last.
-    """
-    fields = _head_fields(head, b"chat.completion.chunk")
-    # With usage asked for, all chunks but the last one say null.
-    tail = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
-    begin = b'data: {%b,"choices":[{"index":0,"delta":' % fields
-    end = b',"logprobs":null,"finish_reason":null}]' + tail
-    chunks = [b"%b%b%b" % (begin, delta, end) for delta in speech.deltas] or [b""]
-    chunks[0] = begin + speech.role + end + chunks[0]
-    closing = b'%b{},"logprobs":null,"finish_reason":"%b"}]%b' % (
-        begin,
-        speech.finish.encode(),
-        tail,
-    )
-    if wants_usage:
-        usage = _usage(prompt_tokens, sum(speech.tokens))
-        closing += b'data: {%b,"choices":[],%b}\n\n' % (fields, usage)
-    chunks[-1] += closing + _DONE
-    return chunks
+def _finish(spoken: Spoken) -> bytes:
+    if spoken.calls:
+        return b"tool_calls"
+    return _FINISHES[spoken.finish]
 
 
-def error_reply(refusal: Refusal) -> Reply:
-    """Return the answer that says *refusal*."""
-    reply = json_reply(
-        {
-            "error": {
-                "message": refusal.message,
-                "type": refusal.kind,
-                "param": refusal.param,
-                "code": refusal.code,
-            }
-        },
-        status=refusal.status,
-    )
-    wait_s = refusal.retry_after_s
-    if wait_s is None:
-        return reply
-    wait = str(int(wait_s) if wait_s == int(wait_s) else wait_s)
-    headers = {"content-type": "application/json", "retry-after": wait}
-    return Reply(status=reply.status, headers=headers, content=reply.content)
-
-
-_KINDS: Final = {401: "authentication_error", 403: "permission_error", 429: "requests"}
-_WORDS: Final = {
-    401: "Incorrect API key provided.",
-    429: "Rate limit reached for requests.",
-    500: "The server had an error while processing your request. Sorry about that!",
-    503: "The engine is currently overloaded, please try again later.",
+_FINISHES: Final = {
+    Finish.STOP: b"stop",
+    Finish.LENGTH: b"length",
+    Finish.CONTENT_FILTER: b"content_filter",
+    Finish.REFUSAL: b"stop",
 }
-
-
-def refusal_of(turn: Failure) -> Refusal:
-    """Return what the API says in a turn that fails."""
-    kind = "server_error" if turn.status >= 500 else "invalid_request_error"
-    return Refusal(
-        turn.status,
-        _WORDS.get(turn.status, f"Simulated failure with status {turn.status}."),
-        kind=_KINDS.get(turn.status, kind),
-        code="rate_limit_exceeded" if turn.status == 429 else None,
-        retry_after_s=turn.retry_after_s,
-    )
-
-
-def _cut(content: str, tokens: int, first: int, others: int) -> list[tuple[str, int]]:
-    """Return *content* in parts of *first* and then *others* tokens, with their sizes."""
-    ends = [*range(first, tokens, others), tokens] if tokens else []
-    parts, low, begin = [], 0, 0
-    for end in ends:
-        high = len(content) * end // tokens
-        parts.append((content[low:high], end - begin))
-        low, begin = high, end
-    return parts
 
 
 def _head_fields(head: Head, kind: bytes) -> bytes:
@@ -214,11 +148,11 @@ def _head_fields(head: Head, kind: bytes) -> bytes:
     )
 
 
-def _usage(prompt_tokens: int, completion_tokens: int) -> bytes:
-    return b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}' % (
-        prompt_tokens,
-        completion_tokens,
-        prompt_tokens + completion_tokens,
+def _usage(usage: Usage) -> bytes:
+    return (
+        b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
+        b'"prompt_tokens_details":{"cached_tokens":%d}}'
+        % (usage.prompt, usage.output, usage.prompt + usage.output, usage.cached)
     )
 
 

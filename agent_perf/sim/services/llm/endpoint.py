@@ -1,5 +1,5 @@
 """
-A simulated model behind the real openai client: scripted words, drawn times, exact costs.
+A simulated model behind real SDK clients: scripted words, drawn times, exact costs.
 """
 
 from __future__ import annotations
@@ -15,58 +15,55 @@ from agent_perf.sim.faults import InjectedError
 from agent_perf.sim.request import Witness, running_request
 from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
 from agent_perf.sim.services.http_loop import sim_loop
-from agent_perf.sim.services.llm.chat_request import ChatRequest, Message, Refusal, parse_chat
-from agent_perf.sim.services.llm.chat_wire import (
-    SSE_HEADERS,
-    Head,
-    Speech,
-    calls_speech,
-    completion,
-    error_reply,
-    refusal_of,
-    stream_chunks,
-    text_speech,
-)
+from agent_perf.sim.services.llm.api import Api, Call, Head, Usage
+from agent_perf.sim.services.llm.chat_wire import ChatApi
 from agent_perf.sim.services.llm.clients import sdk_client
+from agent_perf.sim.services.llm.conversation import ChatRequest
+from agent_perf.sim.services.llm.course import Course, course_of
+from agent_perf.sim.services.llm.delivery import JSON_HEADERS, Delivery, wait
+from agent_perf.sim.services.llm.embeddings import embeddings, parse_embeddings
+from agent_perf.sim.services.llm.messages_wire import MessagesApi
+from agent_perf.sim.services.llm.openai_errors import check_post
 from agent_perf.sim.services.llm.prices import PRICES, Price
-from agent_perf.sim.services.llm.stream import TokenStream
-from agent_perf.sim.services.llm.turns import (
-    Failure,
-    Script,
-    Text,
-    ToolCall,
-    Turn,
-    content_of,
-    script_of,
-)
+from agent_perf.sim.services.llm.prompt_cache import PromptCache
+from agent_perf.sim.services.llm.quota import Quota
+from agent_perf.sim.services.llm.refusal import Refusal, refusal_of
+from agent_perf.sim.services.llm.responses_wire import ResponsesApi
+from agent_perf.sim.services.llm.script import Progress, Script, content_of, script_of
+from agent_perf.sim.services.llm.speech import Spoken, sizes_of
+from agent_perf.sim.services.llm.till import Till
+from agent_perf.sim.services.llm.turns import Failure, Finish, Said, Text, ToolCall
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
     import anthropic
     import openai
 
-_JSON_HEADERS: Final = (("content-type", "application/json"),)
 _TOKENS_DRAWN: Final = (24, 72)
-_CONVERSATIONS_KEPT: Final = 10_000
 _NO_TURNS: Final = Script(turns=(Text(content=None, tokens=None),), can_fail=False)
+_EMBEDDINGS: Final = "/v1/embeddings"
 
 
 class SimLlm:
     """
-    A chat-completions API at `base_url`.
+    A model endpoint at `base_url` that speaks OpenAI's chat completions, responses and
+    embeddings, and Anthropic's messages. One script holds for all of them.
 
     The first chunk of an answer is due one draw of ``llm.first_token`` after the request,
     each later chunk a draw of ``llm.token`` for each of its tokens after the one before.
     An answer in one piece takes the same time in all. An error takes a draw of
-    ``http.request``.
+    ``http.request``, embeddings one of ``llm.first_token``'s table.
 
     Which turn of a script is due follows from the conversation: as many as assistant
     messages stand after the user's last message. A turn that fails counts too, once for
     each request of the simulation and each conversation in it: a retry gets the next.
 
-    Counts: llm_calls (all), llm_calls_holding_db, llm_tokens_in, llm_tokens_out (of a
-    stream: what was sent before it ended or the client left), llm_cost_nanousd. Spans:
-    llm.first_token, llm.stream (the rest). Detail: the model's name.
+    Prompts of 1,024 tokens and more are cached, as the hosted APIs do.
+
+    Counts: llm_calls (all), llm_calls_holding_db, llm_rate_limited (by `limit`),
+    llm_embeddings, llm_tokens_in, llm_tokens_cached, llm_tokens_out (of a stream: what was
+    sent before it ended or the client left), llm_cost_nanousd. Spans: llm.first_token,
+    llm.stream (the rest). Detail: the model's name.
 
     Args:
         http: Where it is mounted.
@@ -98,16 +95,23 @@ class SimLlm:
         self._draws = draws
         self._witness = witness
         self._tokens_per_chunk = tokens_per_chunk
-        self._prices = prices
-        self._default_price = default_price
         self._clock_s = clock_s
+        self._till = Till(witness, prices, default_price)
+        self._prompt_cache = PromptCache()
+        self._quota: Quota | None = None
         self._script = _NO_TURNS
         self._routes: list[tuple[Callable[[ChatRequest], bool], Script]] = []
-        # Request and conversation to the failures served, and whether the last turn was one.
-        self._failed: dict[tuple[int, tuple[Message, ...]], tuple[int, bool]] = {}
-        http.mount(host, self._answer, refuse=_refused)
+        self._progress = Progress()
+        chat = ChatApi()
+        self._other_paths = chat
+        self._apis: dict[str, Api] = {
+            "/v1/chat/completions": chat,
+            "/v1/messages": MessagesApi(),
+            "/v1/responses": ResponsesApi(),
+        }
+        http.mount(host, self._answer, refuse=self._refused)
 
-    def script(self, *turns: Turn | ToolCall) -> None:
+    def script(self, *turns: Said | Failure) -> None:
         """
         Let conversations that no `route` takes go through *turns*; the last one repeats.
 
@@ -119,9 +123,27 @@ class SimLlm:
         """
         self._script = script_of(turns)
 
-    def route(self, predicate: Callable[[ChatRequest], bool], *turns: Turn | ToolCall) -> None:
+    def route(self, predicate: Callable[[ChatRequest], bool], *turns: Said | Failure) -> None:
         """Let conversations for which *predicate* holds go through *turns*; first match wins."""
         self._routes.append((predicate, script_of(turns)))
+
+    def limit(
+        self, *, requests_per_min: int | None = None, tokens_per_min: int | None = None
+    ) -> None:
+        """
+        Admit only so much per minute of virtual time; the rest is answered 429.
+
+        A request counts as many tokens as its prompt has, or as it allows the answer to
+        have, whichever are more.
+
+        Raises:
+            ConfigError: If there is no limit, or one is less than 1.
+        """
+        self._quota = Quota(requests_per_min=requests_per_min, tokens_per_min=tokens_per_min)
+
+    def price(self, model: str, price: Price) -> None:
+        """Let *model* cost *price*, whatever the table says."""
+        self._till.prices[model] = price
 
     def openai(self, **client_kwargs: Any) -> openai.AsyncOpenAI:
         """Return openai's own client of this endpoint; arguments as its class takes them."""
@@ -142,128 +164,118 @@ class SimLlm:
         return client
 
     async def _answer(self, request: SimRequest) -> Reply:
+        api = self._apis.get(request.path, self._other_paths)
         try:
-            return await self._answer_chat(self._accepted(request))
+            if request.path not in self._apis:
+                return await self._answer_other(request)
+            call = api.read(request)
+            self._check_model(call.chat.model)
+            return await self._answer_call(api, call)
         except Refusal as refusal:
             await asyncio.sleep(self._draws.ns("llm.error", "http.request") / NS)
-            return error_reply(refusal)
+            return api.error(refusal)
 
-    def _accepted(self, request: SimRequest) -> ChatRequest:
-        if request.path != "/v1/chat/completions":
-            raise Refusal(404, f"Invalid URL ({request.method} {request.path})")
-        if request.method != "POST":
-            raise Refusal(405, "Only POST requests are accepted.", code="method_not_supported")
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise Refusal(
-                401,
-                "You didn't provide an API key. You need to provide your API key in an "
-                "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            )
-        chat = parse_chat(request.content)
-        if self._price(chat.model) is None:
+    def _refused(self, error: InjectedError) -> Reply:
+        failure = Failure(status=error.status, retry_after_s=error.retry_after_s)
+        return self._other_paths.error(refusal_of(failure))
+
+    def _check_model(self, model: str) -> None:
+        if self._till.price(model) is None:
             raise Refusal(
                 404,
-                f"The model `{chat.model}` does not exist or you do not have access to it.",
+                f"The model `{model}` does not exist or you do not have access to it.",
                 code="model_not_found",
             )
-        return chat
 
-    async def _answer_chat(self, chat: ChatRequest) -> Reply:
-        witness, model = self._witness, chat.model
+    async def _answer_other(self, request: SimRequest) -> Reply:
+        if request.path != _EMBEDDINGS:
+            raise Refusal(404, f"Invalid URL ({request.method} {request.path})")
+        check_post(request)
+        asked = parse_embeddings(request.content)
+        self._check_model(asked.model)
+        self._witness.count("llm_embeddings", 1, asked.model)
+        self._admit(self._other_paths, asked.tokens)
+        self._till.bill_prompt(asked.model, Usage(prompt=asked.tokens))
+        latency_ns = self._draws.ns("llm.embedding", "llm.first_token")
+        await wait("llm.embedding", latency_ns, self._witness, asked.model)
+        return Reply(headers=JSON_HEADERS, content=embeddings(asked))
+
+    async def _answer_call(self, api: Api, call: Call) -> Reply:
+        chat = call.chat
+        model, witness = chat.model, self._witness
         witness.count("llm_calls", 1, model)
         if running_request().connections_held > 0:
             witness.count("llm_calls_holding_db", 1, model)
-        turn = self._turn(chat)
+        headers = self._admit(api, max(chat.prompt_tokens(), chat.tokens_max or 0))
+        turn = self._progress.turn(self._script_for(chat), chat)
         if isinstance(turn, Failure):
             raise refusal_of(turn)
+        spoken = self._spoken(turn, chat)
+        course = self._course(turn, spoken)
+        cached, written = self._prompt_cache.read(chat, call.cache_marks, sim_loop().now_ns)
+        usage = Usage(
+            prompt=chat.prompt_tokens(), cached=cached, written=written, output=sum(course.sizes)
+        )
         head = Head(
             reply_id=f"{self._draws.u53('llm.id'):014x}",
             created_s=int(self._clock_s()),
             model=model,
         )
-        speech = self._speech(turn, chat, head)
-        prompt_tokens = chat.prompt_tokens()
-        self._bill(model, tokens_in=prompt_tokens)
-        first_ns, gaps_ns = self._times(speech)
-        if not chat.stream:
-            self._bill(model, tokens_out=sum(speech.tokens))
-            await self._generate("llm.first_token", first_ns, model)
-            await self._generate("llm.stream", sum(gaps_ns), model)
-            return Reply(headers=_JSON_HEADERS, content=completion(head, speech, prompt_tokens))
-        await self._generate("llm.first_token", first_ns, model)
-        start_ns = sim_loop().now_ns
+        return await Delivery(
+            call=call,
+            head=head,
+            spoken=spoken,
+            course=course,
+            usage=usage,
+            headers=headers,
+            till=self._till,
+            witness=witness,
+            note_failure=self._progress.failure_of(turn, chat),
+        ).deliver()
 
-        def ended(tokens_sent: int) -> None:
-            self._bill(model, tokens_out=tokens_sent)
-            witness.span("llm.stream", start_ns, sim_loop().now_ns, model)
+    def _admit(self, api: Api, tokens: int) -> tuple[tuple[str, str], ...]:
+        """Return the headers that tell the limits; raises Refusal if one is reached."""
+        quota = self._quota
+        if quota is None:
+            return ()
+        now_ns, now_s = sim_loop().now_ns, self._clock_s()
+        try:
+            quota.admit(tokens, now_ns)
+        except Refusal as refusal:
+            self._witness.count("llm_rate_limited", 1)
+            refusal.headers = api.limit_headers(quota.limits(now_ns, now_s))
+            raise
+        return api.limit_headers(quota.limits(now_ns, now_s))
 
-        chunks = stream_chunks(head, speech, prompt_tokens, wants_usage=chat.wants_usage)
-        stream = TokenStream(chunks, gaps_ns, speech.tokens, ended)
-        return Reply(headers=SSE_HEADERS, content=stream)
-
-    def _turn(self, chat: ChatRequest) -> Turn:
-        script = self._script
-        for predicate, its_script in self._routes:
+    def _script_for(self, chat: ChatRequest) -> Script:
+        for predicate, script in self._routes:
             if predicate(chat):
-                script = its_script
-                break
-        answered = chat.answered_count()
-        if not script.can_fail:
-            return script.turn(answered, 0)
-        begun = chat.messages[: chat.user_message_index() + 1]
-        key = (running_request().request_id, begun)
-        failed, last_failed = self._failed.pop(key, (0, False))
-        if answered == 0 and not last_failed:
-            # The same question once more, not a retry: from the script's beginning.
-            failed = 0
-        turn = script.turn(answered, failed)
-        last_failed = isinstance(turn, Failure)
-        self._failed[key] = (failed + last_failed, last_failed)
-        if len(self._failed) > _CONVERSATIONS_KEPT:
-            # The one that was silent longest; by then it has long ended.
-            del self._failed[next(iter(self._failed))]
-        return turn
+                return script
+        return self._script
 
-    def _speech(self, turn: Text | tuple[ToolCall, ...], chat: ChatRequest, head: Head) -> Speech:
-        if isinstance(turn, tuple):
-            _check_offered(turn, chat)
-            return calls_speech(turn, head.reply_id, self._tokens_per_chunk)
+    def _spoken(self, turn: Text, chat: ChatRequest) -> Spoken:
+        if turn.calls:
+            _check_offered(turn.calls, chat)
         drawn = 0
         if turn.content is None and turn.tokens is None:
             drawn = self._draws.integer("llm.length", *_TOKENS_DRAWN)
-        content, tokens, cut = content_of(turn, drawn, chat.tokens_max)
-        return text_speech(content, tokens, self._tokens_per_chunk, cut=cut)
+        content, tokens, cut = content_of(turn, drawn, chat)
+        return Spoken(
+            content=content,
+            tokens=tokens,
+            calls=turn.calls,
+            finish=Finish.LENGTH if cut else turn.finish,
+            tokens_per_chunk=self._tokens_per_chunk,
+        )
 
-    def _times(self, speech: Speech) -> tuple[int, list[int]]:
+    def _course(self, turn: Text, spoken: Spoken) -> Course:
+        # Drawn even if the turn says: a script's time moves no draw of another call.
         first_ns = self._draws.ns("llm.first_token")
-        return first_ns, [0, *self._draws.ns_of_runs("llm.token", speech.tokens[1:])]
-
-    async def _generate(self, operation: str, latency_ns: int, model: str) -> None:
-        start_ns = sim_loop().now_ns
-        try:
-            await asyncio.sleep(latency_ns / NS)
-        finally:
-            self._witness.span(operation, start_ns, sim_loop().now_ns, model)
-
-    def _bill(self, model: str, *, tokens_in: int = 0, tokens_out: int = 0) -> None:
-        price = self._price(model)
-        assert price is not None
-        if tokens_in:
-            self._witness.count("llm_tokens_in", tokens_in, model)
-        if tokens_out:
-            self._witness.count("llm_tokens_out", tokens_out, model)
-        cost = tokens_in * price.token_in_nanousd + tokens_out * price.token_out_nanousd
-        if cost:
-            self._witness.count("llm_cost_nanousd", cost, model)
-
-    def _price(self, model: str) -> Price | None:
-        return self._prices.get(model, self._default_price)
-
-
-def _refused(error: InjectedError) -> Reply:
-    failure = Failure(status=error.status, retry_after_s=error.retry_after_s)
-    return error_reply(refusal_of(failure))
+        if turn.first_token_s is not None:
+            first_ns = round(turn.first_token_s * NS)
+        sizes = sizes_of(spoken)
+        gaps_ns = [0, *self._draws.ns_of_runs("llm.token", sizes[1:])]
+        return course_of(first_ns, gaps_ns, sizes, turn.broken)
 
 
 def _check_offered(calls: tuple[ToolCall, ...], chat: ChatRequest) -> None:

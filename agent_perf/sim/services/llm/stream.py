@@ -5,7 +5,7 @@ An answer on its way: chunks at their instants, and what was sent of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from agent_perf.units import NS
 
@@ -70,3 +70,44 @@ class TokenStream:
         ended, self._ended = self._ended, None
         if ended is not None:
             ended(sum(self._tokens[: max(1, self._next)]))
+
+
+class BrokenStream:
+    """
+    A streamed answer that stops on its way, and does not go on.
+
+    Args:
+        begun: What is still sent in order.
+        rest: Half of the next chunk, or nothing.
+        ending: Awaited then: it waits or raises, or the body ends in good order.
+    """
+
+    def __init__(
+        self,
+        begun: TokenStream,
+        rest: bytes,
+        ending: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._begun = begun
+        self._rest = rest
+        self._ending = ending
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the iterator over the chunks."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next chunk when it has been generated."""
+        try:
+            return await anext(self._begun)
+        except StopAsyncIteration:
+            pass
+        rest, self._rest = self._rest, b""
+        if rest:
+            return rest
+        await self._ending()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """End the stream."""
+        await self._begun.aclose()

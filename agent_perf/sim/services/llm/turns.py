@@ -4,29 +4,24 @@ What a scripted model says, turn by turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final
 
 import msgspec
 
 from agent_perf.errors import ConfigError
-from agent_perf.sim.services.llm.chat_request import BYTES_PER_TOKEN
+from agent_perf.sim.services.llm.conversation import ChatRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """
-    The model writes.
+class Finish(Enum):
+    """Why an answer ended; each API has its own word for it."""
 
-    Attributes:
-        content: What; None for filler of *tokens* tokens.
-        tokens: How much that is; None for one token per BYTES_PER_TOKEN bytes of
-            *content*, or, without content, for a drawn length.
-    """
-
-    content: str | None
-    tokens: int | None
+    STOP = "stop"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +30,49 @@ class ToolCall:
 
     name: str
     arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """
+    An answer stops on its way.
+
+    Attributes:
+        after_tokens: Chunks that would bring more than that are not sent, >= 0.
+        resumes_after_s: Silence until it goes on; None: it never does.
+        drops: The connection ends there instead.
+        mid_event: And with half of the next chunk sent before.
+        cleanly: And in good order, as if the answer had ended.
+    """
+
+    after_tokens: int
+    resumes_after_s: float | None = None
+    drops: bool = False
+    mid_event: bool = False
+    cleanly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """
+    The model writes, or calls tools, or both.
+
+    Attributes:
+        content: What it writes; None for filler of *tokens* tokens; or how to write it.
+        tokens: How much that is; None for one token per BYTES_PER_TOKEN bytes of
+            *content*, or, without content, for a drawn length.
+        calls: The tools that it calls after that.
+        finish: Why it ends there, without calls.
+        first_token_s: When it begins; None: drawn.
+        broken: Where it breaks off; None: it does not.
+    """
+
+    content: str | Callable[[ChatRequest], str] | None
+    tokens: int | None
+    calls: tuple[ToolCall, ...] = ()
+    finish: Finish = Finish.STOP
+    first_token_s: float | None = None
+    broken: Break | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +89,12 @@ class Failure:
     retry_after_s: float | None = None
 
 
-Turn = Text | Failure | tuple[ToolCall, ...]
+Turn = Text | Failure
+Said = Text | ToolCall | tuple[Text | ToolCall, ...]
+"""A turn in which the model speaks, as a script may hold it."""
 
 
-def text(content: str | None = None, tokens: int | None = None) -> Text:
+def text(content: str | None = None, tokens: int | None = None, finish: str = "stop") -> Text:
     """
     Return a turn in which the model writes *content*.
 
@@ -62,23 +102,32 @@ def text(content: str | None = None, tokens: int | None = None) -> Text:
         content: Any text; None: filler.
         tokens: How many tokens it is, >= 1; by default as many as its length suggests,
             or, without *content*, a number drawn for each answer.
+        finish: Why it ends: ``stop``, ``length``, ``content_filter`` or ``refusal``.
 
     Raises:
-        ConfigError: If *tokens* is less than 1, or *content* has no UTF-8 form.
+        ConfigError: If *tokens* is less than 1, *content* has no UTF-8 form, or *finish*
+            is something else.
     """
     if tokens is not None and tokens < 1:
         raise ConfigError(f"llm.text(tokens={tokens}); want at least 1")
+    if finish not in _FINISHES:
+        raise ConfigError(f"llm.text(finish={finish!r}); want one of {', '.join(_FINISHES)}")
     if content is not None:
         try:
             content.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"llm.text({content!r}) cannot be sent: {error}") from error
-    return Text(content=content, tokens=tokens)
+    return Text(content=content, tokens=tokens, finish=Finish(finish))
+
+
+_FINISHES: Final = tuple(finish.value for finish in Finish)
 
 
 def call_tool(name: str, /, **arguments: object) -> ToolCall:
     """
     Return a turn in which the model calls one tool; a tuple of them is one turn, too.
+
+    A tuple may begin with `text`, which the model writes before it calls.
 
     Args:
         name: One of the tools that the client will offer.
@@ -95,87 +144,56 @@ def call_tool(name: str, /, **arguments: object) -> ToolCall:
         raise ConfigError(f"llm.call_tool({name!r}): {error}") from error
 
 
-def rate_limited(retry_after_s: float) -> Failure:
-    """
-    Return a turn in which the API answers 429 and asks to wait *retry_after_s* >= 0.
-
-    The next attempt of the same request gets the next turn.
-    """
-    if not 0 <= retry_after_s < float("inf"):
-        raise ConfigError(f"llm.rate_limited({retry_after_s}); want seconds >= 0")
-    return Failure(status=429, retry_after_s=retry_after_s)
-
-
-def fail(status: int) -> Failure:
-    """Return a turn in which the API answers *status*, 400 to 599; likewise."""
-    if not 400 <= status <= 599:
-        raise ConfigError(f"llm.fail({status}); want a status from 400 to 599")
-    return Failure(status=status)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """Turns in their order; the last one repeats."""
-
-    turns: tuple[Turn, ...]
-    can_fail: bool
-
-    def turn(self, answered_count: int, failed_count: int) -> Turn:
-        """Return the turn after so many answers and failures, both >= 0."""
-        return self.turns[min(answered_count + failed_count, len(self.turns) - 1)]
-
-
-def script_of(turns: Sequence[object]) -> Script:
-    """
-    Return the script of *turns*, at least one.
-
-    Raises:
-        ConfigError: If it is empty, holds something else, or would call tools for ever.
-    """
-    if not turns:
-        raise ConfigError("a script without turns; want at least one, such as llm.text('hello')")
-    checked = tuple(_checked(turn) for turn in turns)
-    if isinstance(checked[-1], tuple):
-        raise ConfigError(
-            f"the script's last turn calls {checked[-1][0].name!r}, and the last turn repeats: an "
-            "agent would call for ever; end it with llm.text(...)"
-        )
-    return Script(turns=checked, can_fail=any(isinstance(turn, Failure) for turn in checked))
-
-
-def _checked(turn: object) -> Turn:
+def said_of(turn: object) -> Text | None:
+    """Return *turn* as one in which the model speaks; None if it is none."""
     match turn:
-        case Text() | Failure():
+        case Text():
             return turn
         case ToolCall():
-            return (turn,)
+            return replace(_CALLING, calls=(turn,))
         case tuple() if turn and all(isinstance(call, ToolCall) for call in turn):
-            return turn
-    raise ConfigError(
-        f"turn {turn!r}; want llm.text(...), llm.call_tool(...), a tuple of such calls, "
-        "llm.rate_limited(...) or llm.fail(...)"
-    )
+            return replace(_CALLING, calls=turn)
+        case (Text(calls=()) as said, *rest):
+            calls = tuple(call for call in rest if isinstance(call, ToolCall))
+            if calls and len(calls) == len(rest):
+                return replace(said, calls=calls)
+    return None
 
 
-_FILLER: Final = "sim "
-assert len(_FILLER) == BYTES_PER_TOKEN
+_CALLING: Final = Text(content="", tokens=0)
 
 
-def content_of(turn: Text, drawn_tokens: int, tokens_max: int | None) -> tuple[str, int, bool]:
+def templated(template: str | Callable[[ChatRequest], str], tokens: int | None = None) -> Text:
     """
-    Return what *turn* says, its length in tokens, and whether *tokens_max* cut it short.
+    Return a turn in which the model writes what *template* makes of the conversation.
 
     Args:
-        turn: One in which the model writes.
-        drawn_tokens: Length if the turn leaves it open.
-        tokens_max: The client's limit, >= 1; None for none.
+        template: A function of the conversation; or a format string, which may name
+            ``{user}``, the user's last message, ``{tool}``, what the last tool said,
+            ``{model}``, and ``{turn}``, how often the model has spoken since the question.
+        tokens: As of `text`.
+
+    Raises:
+        ConfigError: If a format string names something else.
     """
-    content, tokens = turn.content, turn.tokens
-    if content is None:
-        tokens = tokens or drawn_tokens
-        content = _FILLER * tokens
-    elif tokens is None:
-        tokens = -(-len(content.encode()) // BYTES_PER_TOKEN)
-    if tokens_max is None or tokens <= tokens_max:
-        return content, tokens, False
-    return content[: len(content) * tokens_max // tokens], tokens_max, True
+    if not isinstance(template, str):
+        return replace(text(None, tokens), content=template)
+    fields = ChatRequest(model="")
+    try:
+        _filled(template, fields)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"llm.templated({template!r}): {error!r}; want only {{user}}, {{tool}}, {{model}} "
+            "and {turn} in braces, and other braces doubled"
+        ) from error
+    return replace(text(None, tokens), content=lambda chat: _filled(template, chat))
+
+
+def _filled(template: str, chat: ChatRequest) -> str:
+    told = (one.text for one in reversed(chat.messages) if one.role == "tool")
+    return template.format(
+        user=chat.last_user_text,
+        tool=next(told, ""),
+        model=chat.model,
+        turn=chat.answered_count(),
+    )

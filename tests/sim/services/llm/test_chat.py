@@ -1,7 +1,6 @@
 """A simulated model behind the real openai client."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import openai
@@ -10,42 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_perf.errors import ConfigError
-from agent_perf.sim import SimHttp, SimLlm, SimLoop, llm, request_scope, simulate
+from agent_perf.sim import SimLoop, llm, request_scope
 from agent_perf.sim.request import RequestState
-from tests.sim.services.ledger import Ledger, round_draws
+from tests.sim.services.ledger import Ledger
+from tests.sim.services.llm.world import ASK, MS, World, run
 
-MS = 1_000_000
-ASK: list[Any] = [{"role": "user", "content": "What is the time?"}]
 LOOK: list[Any] = [
     {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 ]
-
-
-class World:
-    """A model whose first token takes 30 ms and each other token 1 ms, and its client."""
-
-    def __init__(self, seed: int = 1, **kwargs: Any) -> None:
-        self.ledger = Ledger()
-        draws = round_draws(
-            seed, http_connect=0, http_request=0.02, llm_first_token=0.03, llm_token=0.001
-        )
-        self.http = SimHttp(draws, self.ledger)
-        self.llm = SimLlm(self.http, draws, self.ledger, **kwargs)
-        self.client = self.llm.openai(timeout=60)
-
-    async def ask(self, messages: list[Any] | None = None, **kwargs: Any) -> Any:
-        return await self.client.chat.completions.create(
-            **{"model": "gpt-4o", "messages": messages or ASK, **kwargs}
-        )
-
-
-def run(main: Callable[[SimLoop, World], Awaitable[Any]], **kwargs: Any) -> Any:
-    """Run *main* in a new world; openai asks a thread for the platform, once per client."""
-
-    async def inside(loop: SimLoop) -> Any:
-        return await main(loop, World(**kwargs))
-
-    return simulate(inside, executor="inline")
 
 
 def test_whole_answer() -> None:
@@ -423,7 +394,7 @@ def test_other_refusals() -> None:
                 await client.post(path, content=good, headers=key),
                 await client.post(path, content=good),
                 await client.post(path, content=good, headers={"authorization": "Bearer "}),
-                await client.post("/v1/embeddings", content=good, headers=key),
+                await client.post("/v1/audio/speech", content=good, headers=key),
                 await client.post(path, content=good.replace(b"4o", b"9"), headers=key),
                 await client.get(path, headers=key),
                 await client.post(path, content=good[:-3], headers=key),

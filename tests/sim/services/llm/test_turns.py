@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from agent_perf.errors import ConfigError
 from agent_perf.sim import llm
 from agent_perf.sim.services.llm.prices import Price
-from agent_perf.sim.services.llm.turns import content_of, script_of
+from agent_perf.sim.services.llm.script import content_of, script_of
+
+
+def limited(tokens_max: int | None) -> llm.ChatRequest:
+    """Return a conversation whose answer may have so many tokens."""
+    return llm.ChatRequest(model="m", max_tokens=tokens_max)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ def test_last_turn_repeats(answered: int, failed: int) -> None:
 @given(content=st.text(), tokens=st.integers(1, 50), limit=st.none() | st.integers(1, 50))
 def test_cut_is_a_prefix(content: str, tokens: int, limit: int | None) -> None:
     """A limit leaves a prefix of the text and never more tokens than it allows."""
-    said, length, cut = content_of(llm.text(content, tokens=tokens), 0, limit)
+    said, length, cut = content_of(llm.text(content, tokens=tokens), 0, limited(limit))
 
     assert content.startswith(said)
     assert min(tokens, limit or tokens) == length
@@ -73,6 +78,6 @@ def test_cut_is_a_prefix(content: str, tokens: int, limit: int | None) -> None:
 
 def test_filler_has_the_tokens_asked_for() -> None:
     """Filler counts as many tokens by the rule for texts as it is said to have."""
-    assert ("sim sim sim ", 3, False) == content_of(llm.text(tokens=3), 0, None)
-    assert ("sim sim ", 2, False) == content_of(llm.text(), 2, None)
-    assert 3 == content_of(llm.text("sim sim sim "), 0, None)[1]
+    assert ("sim sim sim ", 3, False) == content_of(llm.text(tokens=3), 0, limited(None))
+    assert ("sim sim ", 2, False) == content_of(llm.text(), 2, limited(None))
+    assert 3 == content_of(llm.text("sim sim sim "), 0, limited(None))[1]

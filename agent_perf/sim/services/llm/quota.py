@@ -1,0 +1,110 @@
+"""
+How many requests and tokens an endpoint admits per minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent_perf.errors import ConfigError
+from agent_perf.sim.services.llm.api import Limit
+from agent_perf.sim.services.llm.refusal import Refusal
+from agent_perf.units import NS
+
+_MINUTE_NS: Final = 60 * NS
+
+
+class Quota:
+    """
+    One token bucket for each limit: full at first, filled evenly over a minute.
+
+    A request takes one of ``requests`` and its size of ``tokens``, of both or of none.
+
+    Args:
+        requests_per_min: >= 1; None: any number.
+        tokens_per_min: >= 1; None: any number.
+
+    Raises:
+        ConfigError: If there is no limit, or one is less than 1.
+
+    Source: Anthropic API reference, "Rate limits" (token bucket); OpenAI, guide "Rate limits"
+    (what a request counts for is the larger of its prompt and its longest answer).
+    """
+
+    def __init__(
+        self, *, requests_per_min: int | None = None, tokens_per_min: int | None = None
+    ) -> None:
+        given = {"requests": requests_per_min, "tokens": tokens_per_min}
+        rates = {kind: rate for kind, rate in given.items() if rate is not None}
+        if not rates or min(rates.values()) < 1:
+            raise ConfigError(
+                f"requests_per_min={requests_per_min}, tokens_per_min={tokens_per_min}; "
+                "want at least one of them, >= 1"
+            )
+        self._buckets = {kind: _Bucket(rate) for kind, rate in rates.items()}
+
+    def admit(self, tokens: int, now_ns: int) -> None:
+        """
+        Take a request of *tokens* tokens in, at virtual time *now_ns*.
+
+        Raises:
+            Refusal: If a limit is reached: status 429, and when to try again.
+        """
+        sizes = {"requests": 1, "tokens": tokens}
+        waits_ns = {}
+        for kind, bucket in self._buckets.items():
+            if sizes[kind] > bucket.per_min:
+                raise _refusal(kind, bucket.per_min, sizes[kind], None)
+            waits_ns[kind] = bucket.wait_ns(sizes[kind], now_ns)
+        kind = max(waits_ns, key=lambda name: waits_ns[name])
+        if waits_ns[kind]:
+            raise _refusal(kind, self._buckets[kind].per_min, sizes[kind], waits_ns[kind] / NS)
+        for name, bucket in self._buckets.items():
+            bucket.take(sizes[name])
+
+    def limits(self, now_ns: int, now_s: float) -> Mapping[str, Limit]:
+        """Return the state of each limit; *now_s* is the Unix time at *now_ns*."""
+        return {kind: bucket.limit(now_ns, now_s) for kind, bucket in self._buckets.items()}
+
+
+class _Bucket:
+    # Counted in 1 / _MINUTE_NS, so that what flows in per ns is a whole number.
+    def __init__(self, per_min: int) -> None:
+        self.per_min = per_min
+        self._level = per_min * _MINUTE_NS
+        self._at_ns = 0
+
+    def wait_ns(self, amount: int, now_ns: int) -> int:
+        """Return in how many ns there is *amount*: 0 if now."""
+        full = self.per_min * _MINUTE_NS
+        self._level = min(full, self._level + (now_ns - self._at_ns) * self.per_min)
+        self._at_ns = now_ns
+        return max(0, -((self._level - amount * _MINUTE_NS) // self.per_min))
+
+    def take(self, amount: int) -> None:
+        self._level -= amount * _MINUTE_NS
+
+    def limit(self, now_ns: int, now_s: float) -> Limit:
+        full_in_s = self.wait_ns(self.per_min, now_ns) / NS
+        return Limit(
+            per_min=self.per_min,
+            remaining=self._level // _MINUTE_NS,
+            reset_at_s=now_s + full_in_s,
+            reset_in_s=full_in_s,
+        )
+
+
+def _refusal(kind: str, per_min: int, amount: int, wait_s: float | None) -> Refusal:
+    way_out = (
+        "Request too large: it will never fit."
+        if wait_s is None
+        else f"Please try again in {wait_s:.3f}s."
+    )
+    return Refusal(
+        429,
+        f"Rate limit reached on {kind} per min: Limit {per_min}, Requested {amount}. {way_out}",
+        kind=kind,
+        code="rate_limit_exceeded",
+        retry_after_s=wait_s,
+    )
