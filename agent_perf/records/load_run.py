@@ -12,6 +12,7 @@ from agent_perf.records.measurement import (
     Exemplar,
     FaultWindow,
     OperationTotal,
+    StateChange,
     Tier,
 )
 from agent_perf.records.timeline import LatencySummary, Timeline
@@ -45,6 +46,7 @@ class LoadRun:
         trace_digest: As in Run.
         first_failure: What the first failed request raised; empty if none failed.
         fault_windows: What was made to go wrong, by its begin.
+        states: Changes of state that the scenarios told of, in order.
     """
 
     scenarios: Mapping[str, int]
@@ -69,6 +71,7 @@ class LoadRun:
     trace_digest: str
     first_failure: str = ""
     fault_windows: tuple[FaultWindow, ...] = ()
+    states: tuple[StateChange, ...] = ()
 
     @property
     def throughput_hz(self) -> float:

@@ -15,6 +15,7 @@ from typing import Final, get_args
 from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
 from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
+from agent_perf.sim.faults import Fault, check_faults
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
@@ -46,6 +47,7 @@ class Scenario:
         load: Requests that arrive by themselves, dealt among the users; None: users who
             think, ask and wait, *requests* of them in all.
         limits: What *load* keeps within.
+        faults: What goes wrong, and when, counted from the end of the warm-up.
         cpu: What CPU time is charged for.
         virtual_limit_s: Virtual time after which the simulation is stopped as one that
             never ends, > 0.
@@ -65,6 +67,7 @@ class Scenario:
     source: Path
     load: Shape | None = None
     limits: Limits = NO_LIMITS
+    faults: tuple[Fault, ...] = ()
     cpu: CpuMode = CpuMode.NONE
     virtual_limit_s: float = VIRTUAL_LIMIT_S
     executor: ExecutorPolicy = "refuse"
@@ -93,6 +96,10 @@ class Scenario:
             raise ConfigError(
                 f"scenario {self.name}: virtual_limit_s={self.virtual_limit_s}; want > 0"
             )
+        self._check_promises()
+
+    def _check_promises(self) -> None:
+        check_faults(self.faults)
         for metric, at_most in self.targets.items():
             if not 0 < at_most < float("inf"):
                 raise ConfigError(
@@ -133,6 +140,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     targets: Mapping[str, float] | None = None,
     load: Shape | None = None,
     limits: Limits = NO_LIMITS,
+    faults: tuple[Fault, ...] = (),
     cpu: str = "none",
     virtual_limit_s: float = VIRTUAL_LIMIT_S,
     executor: ExecutorPolicy = "refuse",
@@ -179,6 +187,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             source=Path(inspect.getsourcefile(build) or "unknown"),
             load=load,
             limits=limits,
+            faults=faults,
             cpu=cpu_mode(cpu, f"scenario {name}"),
             virtual_limit_s=virtual_limit_s,
             executor=executor,

@@ -13,6 +13,7 @@ from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.sim import SimLoop, running_request, simulate
 from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.incidents import Incidents
 from agent_perf.suite.runner import bucket_ns_of, opened
 from agent_perf.units import NS
 
@@ -58,7 +59,7 @@ def run_load(
     offered = 0
     first_failure: Exception | None = None
 
-    async def main(loop: SimLoop) -> LoadRecording:
+    async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
         nonlocal offered, first_failure
         recorder = LoadRecorder(
             lambda: loop.now_ns,
@@ -75,10 +76,13 @@ def run_load(
                 arrivals = shape.arrivals(world.draws)
                 offered = await drive_open(desk, arrivals, users=users, limits=limits)
             first_failure = desk.first_failure
-        return recorder.summary()
+        recording = recorder.summary()
+        return recording, world.incidents.told(recording.duration_ns)
 
     first = mix[0][0]
-    recording = simulate(main, seed=first.seed if seed is None else seed, executor=first.executor)
+    recording, incidents = simulate(
+        main, seed=first.seed if seed is None else seed, executor=first.executor
+    )
     return LoadRun(
         scenarios={scenario.name: weight for scenario, weight in mix},
         shape=shape.describe(),
@@ -100,6 +104,8 @@ def run_load(
         counts=recording.counts,
         operations=recording.operations,
         timeline=recording.timeline,
+        fault_windows=incidents.fault_windows,
+        states=incidents.states,
         exemplars=recording.exemplars,
         trace_digest=recording.trace_digest,
         first_failure=""

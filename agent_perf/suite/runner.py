@@ -16,6 +16,7 @@ from agent_perf.measure import Recorder, Recording, current_environment
 from agent_perf.records import Run, Tier
 from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
 from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.incidents import BeginningLedger, Incidents
 from agent_perf.suite.watch import Probe, Watch, charging_of
 from agent_perf.suite.world import World
 from agent_perf.units import NS
@@ -25,6 +26,7 @@ REQUESTS_MAX: Final = 100_000
 
 _BUCKETS: Final = 60
 _BUCKET_NS_MIN: Final = NS // 1000
+_FAULT_BUCKET_NS: Final = NS // 128
 
 
 def run_scenario(
@@ -59,7 +61,7 @@ def run_scenario(
             f"requests, and a run keeps {REQUESTS_MAX:,}; shorten it, or use `agent-perf load`"
         )
     with closing(Watch(charging_of(scenario, cpu), probe)) as watch:
-        recording = simulate(
+        recording, incidents = simulate(
             lambda loop: _measure(loop, scenario, users, tier, watch),
             seed=scenario.seed,
             virtual_limit_s=scenario.virtual_limit_s,
@@ -86,12 +88,14 @@ def run_scenario(
         tier=tier,
         load="" if shape is None else shape.describe(),
         timeline=recording.timeline,
+        fault_windows=incidents.fault_windows,
+        states=incidents.states,
     )
 
 
 async def _measure(
     loop: SimLoop, scenario: Scenario, users: int, tier: Tier, watch: Watch
-) -> Recording:
+) -> tuple[Recording, Incidents]:
     recorder = watch.recorder(loop)
     shape = scenario.load
     async with opened(loop, ((scenario, 1),), recorder, tier=tier, charging=watch.charging) as (
@@ -110,7 +114,12 @@ async def _measure(
             arrivals = shape.arrivals(world.draws)
             count = await drive_open(desk, arrivals, users=users, limits=scenario.limits)
             desk.require_answer(count)
-    return recorder.finish(bucket_ns=None if shape is None else bucket_ns_of(shape))
+    bucket_ns = None if shape is None else bucket_ns_of(shape)
+    if scenario.faults:
+        # Doubled until they are few enough, they still divide a second, or are many.
+        bucket_ns = _FAULT_BUCKET_NS
+    recording = recorder.finish(bucket_ns=bucket_ns)
+    return recording, world.incidents.told(recording.duration_ns)
 
 
 def bucket_ns_of(shape: Shape | Closed) -> int:
@@ -145,8 +154,9 @@ async def opened(
     """
     first = scenarios[0][0]
     tables = {name: table for each, _ in scenarios for name, table in each.tables.items()}
+    faults = tuple(fault for each, _ in scenarios for fault in each.faults)
     draws = Draws(first.seed if seed is None else seed, tables)
-    world = World(loop, draws, recorder, tier=tier, charging=charging)
+    world = World(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
 
     async def think() -> None:
         if first.think is not None:
@@ -158,9 +168,10 @@ async def opened(
             for each, weight in scenarios:
                 request = await stack.enter_async_context(each.build(world))
                 requests.append((_checked(each.name, request), weight))
+            world.check_faults()
             desk = Desk(
                 request=requests[0][0] if len(requests) == 1 else _dealt(requests, draws),
-                ledger=recorder,
+                ledger=BeginningLedger(recorder, world.incidents.begin),
                 scope=request_scope,
                 think=think,
                 now_ns=lambda: loop.now_ns,

@@ -5,17 +5,25 @@ The world that a scenario runs in: a clock, dice, and the services around the sy
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urlsplit
 
 from agent_perf.errors import UsageError
 from agent_perf.records import Tier
 from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
+from agent_perf.sim.faults import Fault
+from agent_perf.suite.incidents import IncidentDesk
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimPusher, SimRedis
     from agent_perf.sim.wire import Network
+
+S = TypeVar("S")
+H = TypeVar("H", bound="SimHttp")
+A = TypeVar("A", "SimLlm", "SimPusher")
 
 
 class World:
@@ -28,9 +36,11 @@ class World:
         witness: Who is told what happened.
         tier: How much of the real code runs around the system.
         charging: How CPU time is charged for; None: it is not.
+        faults: What goes wrong, and when.
 
     Attributes:
         tier: As given.
+        incidents: What goes wrong, and who takes it down.
     """
 
     def __init__(
@@ -41,12 +51,14 @@ class World:
         *,
         tier: Tier = Tier.CLIENT,
         charging: CpuCharging | None = None,
+        faults: Sequence[Fault] = (),
     ) -> None:
         self._loop = loop
         self._charging = charging
         self.tier = tier
         self.draws = draws
         self.witness = witness
+        self.incidents = IncidentDesk(faults, loop=loop, draws=draws, witness=witness)
 
     def now_s(self) -> float:
         """Return the virtual time in seconds since the world began."""
@@ -92,6 +104,39 @@ class World:
         if self._charging is not None:
             self._charging.spend_on_bytes(operation, size_bytes)
 
+    def worker(
+        self, name: str, main: Callable[[], Awaitable[object]], *, restart_after_s: float = 1.0
+    ) -> None:
+        """
+        Run *main*, an async function, beside the requests, as a process of its own.
+
+        It is called again after a ``crash(name, ...)``, and *restart_after_s* after it
+        raised. Let it open its clients itself: with a crash, its connections break.
+
+        Raises:
+            UsageError: If there is a worker of that name, or *main* is no async function.
+        """
+        self.incidents.start_worker(name, main, restart_after_s=restart_after_s)
+
+    def state(self, name: str, state: str) -> None:
+        """
+        Take down that *name*, as ``breaker.llm``, is now *state*, as ``open``.
+
+        Example::
+
+            CircuitBreaker(on_change=partial(world.state, "breaker.llm"))
+        """
+        self.incidents.note_state(name, state)
+
+    def check_faults(self) -> None:
+        """
+        Check that the faults concern something that is there, now that all is built.
+
+        Raises:
+            ConfigError: If not.
+        """
+        self.incidents.check_names(self.http.hosts() if "http" in vars(self) else ())
+
     def close(self) -> None:
         """Give back what services hold of the real machine: the database's scratch files."""
         if "database" in vars(self):
@@ -123,14 +168,14 @@ class World:
             from agent_perf.sim.stubs.redis import StubRedis
 
             # Typed as what it stands for: scenarios are written for the real client.
-            return cast("SimRedis", StubRedis(self.draws, self.witness))
+            return self._at_risk("redis", cast("SimRedis", StubRedis(self.draws, self.witness)))
         if self.tier is Tier.WIRE:
             from agent_perf.sim.wire.redis import WireRedis
 
-            return WireRedis(self.network, self.draws, self.witness)
+            return self._at_risk("redis", WireRedis(self.network, self.draws, self.witness))
         from agent_perf.sim import SimRedis
 
-        return SimRedis(self.draws, self.witness)
+        return self._at_risk("redis", SimRedis(self.draws, self.witness))
 
     @cached_property
     def database(self) -> SimDatabase:
@@ -138,10 +183,10 @@ class World:
         if self.tier is Tier.STUB:
             from agent_perf.sim.stubs.database import StubDatabase
 
-            return StubDatabase(self.draws, self.witness)
+            return self._at_risk("database", StubDatabase(self.draws, self.witness))
         from agent_perf.sim import SimDatabase
 
-        return SimDatabase(self.draws, self.witness)
+        return self._at_risk("database", SimDatabase(self.draws, self.witness))
 
     @cached_property
     def http(self) -> SimHttp:
@@ -149,14 +194,14 @@ class World:
         if self.tier is Tier.STUB:
             from agent_perf.sim.stubs.http import StubHttp
 
-            return StubHttp(self.draws, self.witness)
+            return self._network(StubHttp(self.draws, self.witness))
         if self.tier is Tier.WIRE:
             from agent_perf.sim.wire.http import WireHttp
 
-            return WireHttp(self.network, self.draws, self.witness)
+            return self._network(WireHttp(self.network, self.draws, self.witness))
         from agent_perf.sim import SimHttp
 
-        return SimHttp(self.draws, self.witness)
+        return self._network(SimHttp(self.draws, self.witness))
 
     @cached_property
     def llm(self) -> SimLlm:
@@ -164,16 +209,32 @@ class World:
         if self.tier is Tier.STUB:
             from agent_perf.sim.stubs.llm import StubLlm
 
-            return StubLlm(self.http, self.draws, self.witness)
+            return self._host("llm", StubLlm(self.http, self.draws, self.witness))
         from agent_perf.sim import SimLlm
 
-        return SimLlm(self.http, self.draws, self.witness)
+        return self._host("llm", SimLlm(self.http, self.draws, self.witness))
 
     @cached_property
     def pusher(self) -> SimPusher:
         """A Pusher HTTP API, application ``1``, key ``key``, secret ``secret``."""
         from agent_perf.sim import SimPusher
 
-        return SimPusher(
+        pusher = SimPusher(
             self.http, self.draws, self.witness, app_id="1", key="key", secret="secret"
         )
+        return self._host("pusher", pusher)
+
+    def _at_risk(self, name: str, service: S) -> S:
+        return self.incidents.at_risk(name, service, self.tier)
+
+    def _network(self, http: H) -> H:
+        http.faults = self.incidents.schedule
+        return http
+
+    def _host(self, name: str, service: A) -> A:
+        """Let faults call the host of *service* by *name*."""
+        if self.incidents.schedule is not None:
+            host = urlsplit(service.base_url).hostname
+            assert host is not None
+            self.incidents.schedule.call_host(host, name)
+        return service

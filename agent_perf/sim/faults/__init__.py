@@ -17,6 +17,7 @@ from agent_perf.sim.faults.lifeline import Lifeline
 from agent_perf.sim.faults.places import APP, Place, at_place, running_place
 from agent_perf.sim.faults.point import FOR_EVER, FaultPoint, InjectedError, PeerClosed, wait
 from agent_perf.sim.faults.schedule import SERVICES, FaultSchedule, check_faults
+from agent_perf.sim.faults.workers import SimWorker
 
 __all__ = [
     "APP",
@@ -30,6 +31,7 @@ __all__ = [
     "Lifeline",
     "PeerClosed",
     "Place",
+    "SimWorker",
     "at_place",
     "check_faults",
     "crash",

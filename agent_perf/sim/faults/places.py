@@ -37,13 +37,14 @@ class Place:
             self._tasks_kept = max(_TASKS_KEPT, 2 * len(self._tasks))
         self._tasks.append(task)
 
-    def kill(self) -> None:
-        """Cancel all that runs here, the oldest task first."""
+    def kill(self) -> int:
+        """Cancel all that runs here, the oldest task first; return how many tasks that were."""
         self.is_alive = False
-        for task in self._tasks:
-            if not task.done():
-                task.cancel()
+        unfinished = [task for task in self._tasks if not task.done()]
+        for task in unfinished:
+            task.cancel()
         self._tasks.clear()
+        return len(unfinished)
 
 
 APP: Final = Place("app")

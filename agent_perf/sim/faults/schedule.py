@@ -18,7 +18,6 @@ from agent_perf.sim.faults.places import APP, Place, running_place
 from agent_perf.sim.faults.point import FaultPoint
 from agent_perf.sim.faults.windows import windows_until
 from agent_perf.sim.request import Witness
-from agent_perf.sim.tasks import SimTask
 
 if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
@@ -225,7 +224,12 @@ def _known(fault: Fault, name: str, names: Sequence[str], hint: str = "") -> Non
 
 
 def _noting_task(loop: Any, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
-    task: asyncio.Task[Any] = SimTask(coro, loop=loop, **kwargs)
+    # The loop makes its tasks in a way of its own, unless it has a factory.
+    loop.set_task_factory(None)
+    try:
+        task: asyncio.Task[Any] = loop.create_task(coro, **kwargs)
+    finally:
+        loop.set_task_factory(_noting_task)
     place = running_place()
     if place is not APP:
         place.note(task)
