@@ -209,10 +209,10 @@ class SimHttp:
         """Return what may go wrong at *host*; None: nothing."""
         return None if self.faults is None else self.faults.host_point(host)
 
-    async def refusal(self, host: str, error: InjectedError) -> Reply:
-        """Return, after a draw of ``http.request``, the reply in which *host* says *error*."""
+    async def refusal(self, host: str, path: str, error: InjectedError) -> Reply:
+        """Return, after a draw of ``http.request``, how *host* says *error* at *path*."""
         await asyncio.sleep(self._draws.ns("http.error", "http.request") / NS)
-        return self._refusals.get(host, plain_refusal)(error)
+        return self._refusals.get(host, plain_refusal)(error, path)
 
     async def _answer_by_route(self, request: Any, dialect: Dialect) -> Reply | None:
         if not self.router.routes:

@@ -47,8 +47,8 @@ class Network(Protocol):
     def fault_point(self, host: str) -> FaultPoint | None:
         """Return what may go wrong at *host*; None: nothing."""
 
-    def refusal(self, host: str, error: InjectedError) -> Awaitable[Reply]:
-        """Return what *host* says when it is to say *error*."""
+    def refusal(self, host: str, path: str, error: InjectedError) -> Awaitable[Reply]:
+        """Return what *host* says at *path* when it is to say *error*."""
 
 
 class SimTransport:
@@ -67,7 +67,7 @@ class SimTransport:
         limits = request.extensions.get("timeout") or _NO_LIMITS
         host, path = url.host, url.path
         point = network.fault_point(host)
-        make = self._exchange if point is None else self._fallible_exchange(point, host)
+        make = self._exchange if point is None else self._fallible_exchange(point, host, path)
         exchange = make(
             dialect=self._dialect,
             witness=network.witness,
@@ -99,8 +99,10 @@ class SimTransport:
             exchange.fail()
             raise
 
-    def _fallible_exchange(self, point: FaultPoint, host: str) -> Callable[..., Exchange]:
-        refuse = partial(self._network.refusal, host)
+    def _fallible_exchange(
+        self, point: FaultPoint, host: str, path: str
+    ) -> Callable[..., Exchange]:
+        refuse = partial(self._network.refusal, host, path)
         kind: Callable[..., Exchange] = exchange_class(self._dialect, FallibleExchange)
         return partial(kind, point=point, refuse=refuse)
 

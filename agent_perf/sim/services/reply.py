@@ -88,11 +88,11 @@ ReadError; the rest passes as it is.
 """
 
 
-Refuse = Callable[[InjectedError], Reply]
-"""Gives the reply in which a host says an error in its own words."""
+Refuse = Callable[[InjectedError, str], Reply]
+"""Gives the reply in which a host says an error, in its own words at that path."""
 
 
-def plain_refusal(error: InjectedError) -> Reply:
+def plain_refusal(error: InjectedError, _path: str) -> Reply:
     """Return a reply with the status and the message of *error*."""
     headers = [("content-type", "text/plain; charset=utf-8")]
     if error.retry_after_s is not None:

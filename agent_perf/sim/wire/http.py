@@ -87,7 +87,7 @@ class WireHttp(SimHttp):
                 sim_loop(),
                 f"{scope['method']} {host}{scope['path']}",
                 lambda: answer(scope, content),
-                lambda error: self.refusal(host, error),
+                lambda error: self.refusal(host, scope["path"], error),
             )
 
         return _factory(answer_or_fail)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 from agent_perf.sim import SimHttp, SimLlm, SimLoop, llm, simulate
@@ -126,3 +128,25 @@ def test_the_clients_own_retry_hides_a_drop() -> None:
 
     assert found[0][0] == 16
     assert struck == {"drop_first llm": 1}
+
+
+def test_errors_in_the_words_of_each_api() -> None:
+    """A fault's error has OpenAI's form or Anthropic's, by where it strikes."""
+
+    async def main(loop: SimLoop) -> tuple[Any, Any]:
+        plan = Plan(loop, errors("llm", ratio=1.0, status=529), draws=round_draws(**LATENCIES))
+        net = SimHttp(plan.draws, plan.ledger)
+        net.faults = plan
+        model = SimLlm(net, plan.draws, plan.ledger)
+        plan.call_host("llm.sim", "llm")
+        plan.start()
+        ask: Any = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        with pytest.raises(openai.APIStatusError) as one:
+            await model.openai(max_retries=0).chat.completions.create(**ask)
+        with pytest.raises(anthropic.APIStatusError) as other:
+            await model.anthropic(max_retries=0).messages.create(max_tokens=9, **ask)
+        return one.value.body, other.value.body
+
+    chat, messages = simulate(main, executor="inline")
+    assert "server_error" == chat["type"]
+    assert {"type": "overloaded_error", "message": "Overloaded"} == messages["error"]

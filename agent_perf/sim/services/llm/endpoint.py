@@ -175,9 +175,9 @@ class SimLlm:
             await asyncio.sleep(self._draws.ns("llm.error", "http.request") / NS)
             return api.error(refusal)
 
-    def _refused(self, error: InjectedError) -> Reply:
+    def _refused(self, error: InjectedError, path: str) -> Reply:
         failure = Failure(status=error.status, retry_after_s=error.retry_after_s)
-        return self._other_paths.error(refusal_of(failure))
+        return self._apis.get(path, self._other_paths).error(refusal_of(failure))
 
     def _check_model(self, model: str) -> None:
         if self._till.price(model) is None:
