@@ -58,13 +58,14 @@ def values_of(
         return tuple([parameters[name] for name in names])
     except KeyError as error:
         missing = exc.InvalidRequestError(
-            f"A value is required for bind parameter {error.args[0]!r}", code="cd3x"
+            f"A value is required for bind parameter {error.args[0]!r}"
         )
         raise exc.StatementError(
             f"(sqlalchemy.exc.InvalidRequestError) {missing.args[0]}",
             statement,
             [dict(parameters)],
             missing,
+            code="cd3x",
         ) from error
 
 

@@ -244,7 +244,9 @@ def _status_error(response: Any) -> Exception:
     others = openai.InternalServerError if status >= 500 else openai.APIStatusError
     kind = _KINDS.get(status, others)
     inner = body.get("error", body) if isinstance(body, dict) else body
-    return kind(f"Error code: {status} - {body}", response=response, body=inner)
+    message = inner.get("message") if isinstance(inner, dict) else None
+    words = f"Error code: {status} - {message}" if message else f"Error code: {status}"
+    return kind(words, response=response, body=inner)
 
 
 def _event_error(payload: bytes, response: Any) -> Exception:

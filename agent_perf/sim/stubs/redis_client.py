@@ -41,6 +41,11 @@ class StubPool:
         max_connections: Connections at most, >= 1.
         timeout_s: How long to wait for one; None: for ever.
         connection_kwargs: As for ``redis.asyncio.Connection``.
+
+    Attributes:
+        connection_kwargs: As given; and *max_connections*.
+        settings: redis-py's connection, which is never opened.
+        retries: Whether the client asked for retries.
     """
 
     def __init__(
@@ -59,11 +64,18 @@ class StubPool:
         self.max_connections = max_connections
         # Never opened: it checks the arguments and knows the defaults.
         self.settings = redis.asyncio.Connection(**connection_kwargs)
+        self.retries = bool(connection_kwargs.get("retry") or self.settings.retry_on_error)
         self._service = service
         self._timeout_s = timeout_s
         self._idle: list[StubLink] = []
         self._open_count = 0
         self._line: list[asyncio.Future[StubLink]] = []
+
+    def take_idle(self) -> StubLink | None:
+        """Return a connection that is open and idle; None if there is none to be had at once."""
+        if self._idle and not self._line and self._idle[-1].opened:
+            return self._idle.pop()
+        return None
 
     async def take(self) -> StubLink:
         """
@@ -104,9 +116,7 @@ class StubPool:
                 await link.open()
             return await link.trip(commands)
 
-        if "retry" not in self.connection_kwargs and not self.settings.retry_on_error:
-            return await attempt()
-        return await self._retrying(attempt)
+        return await (self._retrying(attempt) if self.retries else attempt())
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """Close the connections."""
@@ -177,9 +187,12 @@ class StubRedisClient(redis.asyncio.Redis):
         surface = self.surface
         command = surface.command(args)
         pool = self.connection_pool
-        link = await pool.take()
+        link = pool.take_idle() or await pool.take()
         try:
-            [reply] = await pool.travel(link, (command,))
+            if pool.retries:
+                [reply] = await pool.travel(link, (command,))
+            else:
+                [reply] = await link.trip((command,))
         finally:
             pool.give_back(link)
         return surface.parsed(reply, args[0], options)
@@ -252,11 +265,9 @@ class Surface:
             redis.exceptions.DataError: If one is of a type that has no form on the wire.
             UsageError: If the stub does not know the command.
         """
-        name = _capitals(args[0])
-        if name not in COMMANDS:
-            refuse(f"the Redis command {name}")
+        name, field = _known(args[0])
         encode = self._encode
-        return name, [name.encode(), *[encode(arg) for arg in args[1:]]]
+        return name, [field, *[encode(arg) for arg in args[1:]]]
 
     def parsed(self, reply: Reply, name: str | bytes, options: Mapping[str, Any]) -> Any:
         """Return what redis-py makes of *reply*; raise its error if it is one."""
@@ -298,6 +309,14 @@ def _error(reply: ReplyError) -> Exception:
     parser: Any = BaseParser
     error: Exception = parser.parse_error(str(reply))
     return error
+
+
+@lru_cache(maxsize=1024)
+def _known(name: str | bytes) -> tuple[str, bytes]:
+    capitals = _capitals(name)
+    if capitals not in COMMANDS:
+        refuse(f"the Redis command {capitals}")
+    return capitals, capitals.encode()
 
 
 @lru_cache(maxsize=1024)

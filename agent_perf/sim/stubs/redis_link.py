@@ -5,8 +5,8 @@ One connection to a stubbed Redis: its handshake, and round trips without a wire
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 import redis.asyncio
 from redis import exceptions
@@ -20,6 +20,8 @@ from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim.stubs.redis import StubRedis
+
+T = TypeVar("T")
 
 CONNECT: Final = "redis.connect"
 TRIP: Final = "redis.trip"
@@ -48,16 +50,7 @@ class StubLink:
         lifeline: By which faults break it; None: nothing can.
     """
 
-    __slots__ = (
-        "_limit_ns",
-        "_settings",
-        "_trip",
-        "lifeline",
-        "loop",
-        "opened",
-        "protocol",
-        "service",
-    )
+    __slots__ = ("_limit_ns", "_settings", "lifeline", "loop", "opened", "protocol", "service")
 
     def __init__(
         self, service: StubRedis, settings: redis.asyncio.Connection, loop: SimLoop
@@ -69,8 +62,7 @@ class StubLink:
         self.lifeline: Lifeline | None = None
         self._settings = settings
         limit_s = settings.socket_timeout
-        self._limit_ns = None if limit_s is None else round(limit_s * NS)
-        self._trip: Trip | None = None
+        self._limit_ns = _NEVER_NS if limit_s is None else round(limit_s * NS)
 
     async def open(self) -> None:
         """
@@ -90,7 +82,7 @@ class StubLink:
                 else:
                     self.lifeline = Lifeline(service.faults)
                     await self.lifeline.open(CONNECT, latency_ns)
-                    self.lifeline.broken = self._break
+                    self.lifeline.broken = self.close
         except TimeoutError as error:
             raise exceptions.TimeoutError("Timeout connecting to server") from error
         except OSError as error:
@@ -124,7 +116,7 @@ class StubLink:
             for name in dict.fromkeys(names):
                 witness.count("redis_commands", names.count(name), name)
         witness.count("bytes_sent", sum([command_bytes(fields) for _, fields in commands]), detail)
-        return await self._travel(Trip(self, commands, detail, len(commands), 0))
+        return await self._travel(commands, detail, len(commands), 0)
 
     def close(self) -> None:
         """Hang up; what is on its way still arrives."""
@@ -136,159 +128,120 @@ class StubLink:
         detail, witness = names[0], self.service.witness
         witness.count("redis_commands", len(names), detail)
         witness.count("bytes_sent", sent, detail)
-        await self._travel(Trip(self, (), detail, len(names), received))
+        await self._travel((), detail, len(names), received)
 
-    async def _travel(self, trip: Trip) -> list[Reply]:
-        witness, loop = self.service.witness, self.loop
-        witness.count("redis_trips", 1, trip.detail)
+    async def _travel(
+        self, commands: Sequence[Command], detail: str, count: int, size: int
+    ) -> list[Reply]:
+        """Return the replies to *commands*, and count their bytes and *size* more."""
+        service, lifeline, loop = self.service, self.lifeline, self.loop
+        service.witness.count("redis_trips", 1, detail)
+        order = _Order(commands, count, service.draws.ns(TRIP) // 2)
+        hold_ns = 0 if lifeline is None else self._strike(order, lifeline, detail)
+        start_ns = loop.now_ns
+        travel = self._go(order, start_ns + hold_ns + order.half_ns, start_ns + self._limit_ns)
         try:
-            trip.leave(self._limit_ns)
+            replies = await (travel if lifeline is None else self._survive(travel, lifeline))
+        except BaseException:
+            # A reply may still be on its way: nobody else must get it.
+            self.close()
+            raise
+        else:
+            size += sum([reply_bytes(reply, self.protocol) for reply in replies])
+            service.witness.count("bytes_received", size, detail)
+            return replies
+        finally:
+            service.witness.span(TRIP, start_ns, loop.now_ns, detail)
+
+    async def _go(self, order: _Order, arrival_ns: int, deadline_ns: int) -> list[Reply]:
+        loop, lifeline = self.loop, self.lifeline
+        try:
+            if arrival_ns >= deadline_ns:
+                await self._expire(deadline_ns)
+            await loop.pause(arrival_ns - loop.now_ns)
+            if lifeline is not None:
+                await self._wait_for_way(lifeline, deadline_ns)
+        except BaseException:
+            # What was sent arrives, whoever went away meanwhile; unless the connection broke.
+            if arrival_ns < _NEVER_NS:
+                wait_ns = max(0, arrival_ns - loop.now_ns)
+                loop.call_later(wait_ns / NS, self._execute_late, order)
+            raise
+        replies, due_ns = self._execute(order)
+        if due_ns >= deadline_ns:
+            await self._expire(deadline_ns)
+        await loop.pause(due_ns - loop.now_ns)
+        if lifeline is not None:
+            await self._wait_for_way(lifeline, deadline_ns)
+        return replies
+
+    def _execute(self, order: _Order) -> tuple[list[Reply], int]:
+        """Return the replies, and when they are back."""
+        service, now_ns = self.service, self.loop.now_ns
+        due_ns = service.serve(now_ns, order.count) + order.half_ns
+        if order.refusal is not None:
+            return [order.refusal] * order.count, due_ns
+        service.keys.now_ns = now_ns
+        return answers(service.keys, order.commands, service.witness, self.protocol), due_ns
+
+    def _execute_late(self, order: _Order) -> None:
+        lifeline = self.lifeline
+        if lifeline is not None:
+            if lifeline.error is not None:
+                return
+            wait_ns = lifeline.point.blocked_ns(lifeline.place)
+            if wait_ns:
+                if wait_ns != FOR_EVER:
+                    self.loop.call_later(wait_ns / NS, self._execute_late, order)
+                return
+        self._execute(order)
+
+    async def _expire(self, deadline_ns: int) -> NoReturn:
+        await self.loop.pause(deadline_ns - self.loop.now_ns)
+        raise exceptions.TimeoutError(f"Timeout reading from {_PEER}")
+
+    async def _wait_for_way(self, lifeline: Lifeline, deadline_ns: int) -> None:
+        """Wait until nothing keeps what has been sent from arriving."""
+        while wait_ns := lifeline.point.blocked_ns(lifeline.place):
+            now_ns = self.loop.now_ns
+            until_ns = _NEVER_NS if wait_ns == FOR_EVER else now_ns + wait_ns
+            if until_ns >= deadline_ns:
+                await self._expire(deadline_ns)
+            await self.loop.pause(until_ns - now_ns)
+
+    def _strike(self, order: _Order, lifeline: Lifeline, detail: str) -> int:
+        """Return how long faults hold *order*, and note what else they do to it."""
+        order.half_ns = lifeline.point.stretch(TRIP, 2 * order.half_ns, detail) // 2
+        try:
+            hold_ns = lifeline.hold_ns(TRIP, detail)
+        except InjectedError as error:
+            code = error.message.partition(" ")[0]
+            order.refusal = ReplyError(error.message if code.isupper() else f"ERR {error.message}")
+            return 0
         except ConnectionError as error:
             self.close()
             raise exceptions.ConnectionError(
                 f"Error {error.errno} while writing to socket. {error.strerror}."
             ) from error
-        start_ns = loop.now_ns
-        self._trip = trip
-        try:
-            return await trip.done
-        except BaseException:
-            # A reply may still be on its way: nobody else must get it.
-            self.close()
-            raise
-        finally:
-            self._trip = None
-            witness.span(TRIP, start_ns, loop.now_ns, trip.detail)
-
-    def _break(self) -> None:
-        """Lose the connection: what is on its way, either way, is gone."""
-        self.opened = False
-        if self._trip is not None:
-            assert self.lifeline is not None
-            error = self.lifeline.error
-            if error is None or isinstance(error, PeerClosed):
-                self._trip.fail(exceptions.ConnectionError("Connection closed by server."))
-            else:
-                message = f"Error while reading from {_PEER} : {error.args}"
-                self._trip.fail(exceptions.ConnectionError(message))
-
-
-class Trip:
-    """
-    What was written at one instant, until its replies are there.
-
-    Args:
-        link: Whose it is.
-        commands: None for a greeting, which the server answers with *size* bytes.
-        detail: What it is called.
-        count: Number of commands.
-        size: Of the replies, beyond those to *commands*.
-    """
-
-    __slots__ = (
-        "_commands",
-        "_count",
-        "_deadline_ns",
-        "_half_ns",
-        "_link",
-        "_refusal",
-        "_size",
-        "detail",
-        "done",
-    )
-
-    def __init__(
-        self, link: StubLink, commands: Sequence[Command], detail: str, count: int, size: int
-    ) -> None:
-        self.detail = detail
-        self.done: asyncio.Future[list[Reply]] = link.loop.create_future()
-        self._link = link
-        self._commands = commands
-        self._count = count
-        self._size = size
-        self._half_ns = 0
-        self._deadline_ns = _NEVER_NS
-        self._refusal: ReplyError | None = None
-
-    def leave(self, limit_ns: int | None) -> None:
-        """
-        Set out, to be back within *limit_ns*; None: at any time.
-
-        Raises:
-            ConnectionError: If the connection breaks under it.
-        """
-        link = self._link
-        loop, lifeline = link.loop, link.lifeline
-        latency_ns, hold_ns = link.service.draws.ns(TRIP), 0
-        if lifeline is not None:
-            latency_ns = lifeline.point.stretch(TRIP, latency_ns // 2 * 2, self.detail)
-            hold_ns = self._hold(lifeline)
-        self._half_ns = latency_ns // 2
-        arrival_ns = hold_ns + self._half_ns
-        loop.call_later(arrival_ns / NS, self._arrive)
-        if limit_ns is not None:
-            self._deadline_ns = loop.now_ns + limit_ns
-            if arrival_ns >= limit_ns:
-                # The reply will be late whatever the server does.
-                loop.call_later(limit_ns / NS, self._expire)
-
-    def fail(self, error: Exception) -> None:
-        """Let whoever waits get *error*."""
-        if not self.done.done():
-            self.done.set_exception(error)
-
-    def _hold(self, lifeline: Lifeline) -> int:
-        try:
-            hold_ns = lifeline.hold_ns(TRIP, self.detail)
-        except InjectedError as error:
-            code = error.message.partition(" ")[0]
-            message = error.message if code.isupper() else f"ERR {error.message}"
-            self._refusal = ReplyError(message)
-            return 0
         return _NEVER_NS if hold_ns == FOR_EVER else hold_ns
 
-    def _is_held_up(self, then: Callable[..., None], *args: object) -> bool:
-        """Return whether nothing arrives now; *then* is called when it does, if ever."""
-        lifeline, loop = self._link.lifeline, self._link.loop
-        if lifeline is None:
-            return False
-        if lifeline.error is not None:
-            return True
-        wait_ns = lifeline.point.blocked_ns(lifeline.place)
-        if not wait_ns:
-            return False
-        wait_ns = _NEVER_NS if wait_ns == FOR_EVER else wait_ns
-        loop.call_later(wait_ns / NS, then, *args)
-        if loop.now_ns < self._deadline_ns <= loop.now_ns + wait_ns:
-            loop.call_later((self._deadline_ns - loop.now_ns) / NS, self._expire)
-        return True
+    async def _survive(self, travel: Awaitable[T], lifeline: Lifeline) -> T:
+        try:
+            return await lifeline.run(travel)
+        except PeerClosed as error:
+            raise exceptions.ConnectionError("Connection closed by server.") from error
+        except ConnectionError as error:
+            message = f"Error while reading from {_PEER} : {error.args}"
+            raise exceptions.ConnectionError(message) from error
 
-    def _arrive(self) -> None:
-        """Execute the commands, whoever still waits, and send the replies back."""
-        if self._is_held_up(self._arrive):
-            return
-        link = self._link
-        loop, service = link.loop, link.service
-        now_ns = loop.now_ns
-        due_ns = service.serve(now_ns, self._count) + self._half_ns
-        if self._refusal is None:
-            service.keys.now_ns = now_ns
-            replies = answers(service.keys, self._commands, service.witness, link.protocol)
-        else:
-            replies = [self._refusal] * self._count
-        deadline_ns = self._deadline_ns
-        if due_ns >= deadline_ns:
-            if deadline_ns > now_ns:
-                loop.call_later((deadline_ns - now_ns) / NS, self._expire)
-            return
-        size = self._size + sum([reply_bytes(reply, link.protocol) for reply in replies])
-        loop.call_later((due_ns - now_ns) / NS, self._receive, replies, size)
 
-    def _receive(self, replies: list[Reply], size: int) -> None:
-        if self.done.done() or self._is_held_up(self._receive, replies, size):
-            return
-        self._link.service.witness.count("bytes_received", size, self.detail)
-        self.done.set_result(replies)
+class _Order:
+    """What is sent in one trip: *half_ns* each way, *refusal* instead of any effect."""
 
-    def _expire(self) -> None:
-        self.fail(exceptions.TimeoutError(f"Timeout reading from {_PEER}"))
+    __slots__ = ("commands", "count", "half_ns", "refusal")
+
+    def __init__(self, commands: Sequence[Command], count: int, half_ns: int) -> None:
+        self.commands = commands
+        self.count = count
+        self.half_ns = half_ns
+        self.refusal: ReplyError | None = None
