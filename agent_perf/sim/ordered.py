@@ -148,19 +148,21 @@ class OrderedSet(set[T]):
 class OrderedWeakSet:
     """Objects by weak reference, in the order of insertion: as much as asyncio asks for."""
 
-    __slots__ = ("_references",)
+    __slots__ = ("_references", "_remove")
 
     def __init__(self) -> None:
-        self._references: dict[int, weakref.ref[Any]] = {}
+        self._references: dict[weakref.ref[Any], None] = {}
+        # Called with the reference to what has ended. A method in C: asyncio puts every
+        # async generator in here, and a streamed response passes four of them.
+        self._remove = self._references.__delitem__
 
     def add(self, item: object) -> None:
-        """Add *item*, which must allow weak references."""
-        key, references = id(item), self._references
-        references[key] = weakref.ref(item, lambda _: references.pop(key, None))
+        """Add *item*, which must be hashable and allow weak references."""
+        self._references.setdefault(weakref.ref(item, self._remove))
 
     def discard(self, item: object) -> None:
         """Remove *item* if it is there."""
-        self._references.pop(id(item), None)
+        self._references.pop(weakref.ref(item), None)
 
     def clear(self) -> None:
         """Remove all items."""
@@ -170,5 +172,5 @@ class OrderedWeakSet:
         return len(self._references)
 
     def __iter__(self) -> Iterator[object]:
-        items = (reference() for reference in list(self._references.values()))
+        items = (reference() for reference in list(self._references))
         return (item for item in items if item is not None)

@@ -4,7 +4,6 @@ Runs one scenario at one load: one simulation gives all its metrics.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from itertools import accumulate
@@ -160,7 +159,7 @@ async def opened(
 
     async def think() -> None:
         if first.think is not None:
-            await asyncio.sleep(draws.ns(first.think) / NS)
+            await loop.pause(draws.ns(first.think))
 
     with closing(world):
         async with AsyncExitStack() as stack:

@@ -4,7 +4,6 @@ The world that a scenario runs in: a clock, dice, and the services around the sy
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -72,7 +71,7 @@ class World:
             ConfigError: If there is no latency table of that name.
         """
         start_ns = self._loop.now_ns
-        await asyncio.sleep(self.draws.ns(operation) / NS)
+        await self._loop.pause(self.draws.ns(operation))
         self.witness.span(operation, start_ns, self._loop.now_ns, detail)
 
     async def tool(self, name: str) -> None:

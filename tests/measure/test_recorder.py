@@ -1,3 +1,5 @@
+import enum
+
 from agent_perf.measure import Recorder, current_environment, harness_digest
 from agent_perf.records import Exemplar, OperationTotal, Span
 
@@ -110,6 +112,34 @@ def test_equal_runs_have_equal_traces_and_any_difference_shows() -> None:
     many = ["a", "b"] * 5000
     assert digest(many) == digest(many)
     assert digest(["a", "b"]) != digest(["b", "a"])
+
+
+def test_any_kind_of_string_can_be_noted() -> None:
+    """A detail that is an enum's member makes a digest too, the same in every run."""
+
+    class Kind(enum.StrEnum):
+        FAST = "fast"
+
+    def digest(detail: str) -> str:
+        recorder = Clock().recorder()
+        recorder.count("db_statements", 1, detail)
+        return recorder.finish().trace_digest
+
+    assert digest(Kind.FAST) == digest(Kind.FAST)
+    assert digest(Kind.FAST) != digest("slow")
+
+
+def test_a_digest_knows_equal_strings_from_shared_ones() -> None:
+    """It follows from what was noted, not from whether two strings are one object."""
+
+    def digest(details: list[str]) -> str:
+        recorder = Clock().recorder()
+        for detail in details:
+            recorder.count("db_statements", 1, detail)
+        return recorder.finish().trace_digest
+
+    once = "select " * 3
+    assert digest([once, once]) == digest(["".join(["select "] * 3), "".join(["select "] * 3)])
 
 
 def test_environment_tells_python_harness_and_scenario(tmp_path) -> None:

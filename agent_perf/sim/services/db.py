@@ -8,7 +8,6 @@ time. Connections have transactions of their own, as on a real server.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import weakref
 from typing import Any, Final
@@ -28,7 +27,6 @@ from agent_perf.sim.services.db_scratch import ScratchDirectory
 from agent_perf.sim.services.db_session import DbSession
 from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
-from agent_perf.units import NS
 
 CONNECT: Final = "db.connect"
 
@@ -125,7 +123,7 @@ class SimDatabase:
         lifeline = None if self.faults is None else Lifeline(self.faults)
         try:
             if lifeline is None:
-                await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+                await loop.pause(self.draws.ns(CONNECT))
             else:
                 await lifeline.open(CONNECT, self.draws.ns(CONNECT))
         except (ConnectionError, InjectedError) as error:

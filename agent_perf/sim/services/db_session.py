@@ -11,7 +11,6 @@ row it was: PostgreSQL looks at rows, SQLite's snapshots are of the whole databa
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -21,7 +20,6 @@ from agent_perf.sim.faults import InjectedError, Lifeline
 from agent_perf.sim.services.db_dialect import SerializationError
 from agent_perf.sim.services.db_prepared import Prepared
 from agent_perf.sim.services.db_statement import Effect, understand
-from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
@@ -241,7 +239,7 @@ class DbSession:
         return leg_ns, latency_ns - 2 * leg_ns
 
     async def _until(self, ns: int) -> None:
-        await asyncio.sleep((ns - self._loop.now_ns) / NS)
+        await self._loop.pause(ns - self._loop.now_ns)
         if self._lifeline is not None:
             await self._lifeline.arrive()
 

@@ -4,7 +4,6 @@ Simulated HTTP: real httpx and httpx2 clients, hosts in this process, virtual ti
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar, cast, overload
@@ -211,13 +210,13 @@ class SimHttp:
 
     async def refusal(self, host: str, path: str, error: InjectedError) -> Reply:
         """Return, after a draw of ``http.request``, how *host* says *error* at *path*."""
-        await asyncio.sleep(self._draws.ns("http.error", "http.request") / NS)
+        await sim_loop().pause(self._draws.ns("http.error", "http.request"))
         return self._refusals.get(host, plain_refusal)(error, path)
 
     async def _answer_by_route(self, request: Any, dialect: Dialect) -> Reply | None:
         if not self.router.routes:
             return None
-        await asyncio.sleep(self._draws.ns("http.request") / NS)
+        await sim_loop().pause(self._draws.ns("http.request"))
         try:
             return await self._routes.answer(_as_httpx(request))
         except httpx.TransportError as error:

@@ -161,11 +161,11 @@ class Exchange:
             self._finished = True
             raise StopAsyncIteration
         if limit_ns is not None and delay_ns >= limit_ns:
-            await asyncio.sleep(limit_ns / NS)
+            await self._loop.pause(limit_ns)
             self._witness.count("http_errors", 1, self._detail)
             raise self._timeout("ReadTimeout", "for the next chunk", limit_ns)
         if delay_ns:
-            await asyncio.sleep(delay_ns / NS)
+            await self._loop.pause(delay_ns)
         chunk = paced.take()
         self._received_bytes += len(chunk)
         return chunk
@@ -231,10 +231,10 @@ class Exchange:
     async def _pass(self, name: str, what: str, latency_ns: int, limit_s: float | None) -> None:
         limit_ns = limit_ns_of(limit_s)
         if limit_ns is not None and latency_ns >= limit_ns:
-            await asyncio.sleep(limit_ns / NS)
+            await self._loop.pause(limit_ns)
             raise self._timeout(name, what, limit_ns)
         if latency_ns:
-            await asyncio.sleep(latency_ns / NS)
+            await self._loop.pause(latency_ns)
 
     def _timeout(self, name: str, what: str, limit_ns: int | None) -> Exception:
         limit_s = (limit_ns or 0) / NS

@@ -21,7 +21,6 @@ from agent_perf.sim.services.redis_link import RedisLink
 from agent_perf.sim.services.redis_server import RedisServer
 from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
-from agent_perf.units import NS
 
 CONNECT: Final = "redis.connect"
 COMMAND_NS: Final = 8_000
@@ -101,7 +100,7 @@ class SimRedis:
         lifeline = None if self.faults is None else Lifeline(self.faults)
         try:
             if lifeline is None:
-                await asyncio.sleep(self.draws.ns(CONNECT) / NS)
+                await loop.pause(self.draws.ns(CONNECT))
             else:
                 await lifeline.open(CONNECT, self.draws.ns(CONNECT))
         finally:
