@@ -9,7 +9,7 @@ nothing. Source: common random numbers, Law, *Simulation Modeling and Analysis*,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -70,7 +70,7 @@ class Draws:
         """
         return self._table(table or operation).at(self.u53(operation))
 
-    def ns_of_runs(self, operation: str, counts: Iterable[int]) -> list[int]:
+    def ns_of_runs(self, operation: str, counts: Sequence[int]) -> list[int]:
         """
         Return for each of *counts* the sum in ns of as many next latencies of *operation*.
 
@@ -83,17 +83,14 @@ class Draws:
         state = running_request()
         ordinal = state.ordinals.get(operation, 0)
         point = self._origins[operation] + state.request_id * _REQUEST_STEP
-        point += ordinal * _ORDINAL_STEP
-        at = self._table(operation).at
-        sums_ns = []
+        latencies_ns = self._table(operation).at_each(
+            _sequence(point + ordinal * _ORDINAL_STEP, sum(counts))
+        )
+        state.ordinals[operation] = ordinal + len(latencies_ns)
+        begin, sums_ns = 0, []
         for count in counts:
-            sum_ns = 0
-            for _ in range(count):
-                sum_ns += at(_mix(point & _MASK) >> 11)
-                point += _ORDINAL_STEP
-            ordinal += count
-            sums_ns.append(sum_ns)
-        state.ordinals[operation] = ordinal
+            sums_ns.append(sum(latencies_ns[begin : begin + count]))
+            begin += count
         return sums_ns
 
     def ns_for(self, operation: str, request_id: int, table: str) -> int:
@@ -133,6 +130,19 @@ class _Origins(dict[str, int]):
         name_key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
         origin = self[name] = (name_key + self._key) & _MASK
         return origin
+
+
+def _sequence(point: int, count: int) -> list[int]:
+    """Return *count* draws of one operation, the first of them at *point*."""
+    drawn = []
+    for _ in range(count):
+        # As in _mix.
+        value = point & _MASK
+        value = ((value ^ (value >> 30)) * _FIRST) & _MASK
+        value = ((value ^ (value >> 27)) * _SECOND) & _MASK
+        drawn.append((value ^ (value >> 31)) >> 11)
+        point += _ORDINAL_STEP
+    return drawn
 
 
 def _mix(value: int) -> int:

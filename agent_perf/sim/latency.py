@@ -8,7 +8,7 @@ and with them every percentile behind the point.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -61,6 +61,14 @@ class LatencyTable:
         """Return the latency in ns at cumulative probability *u53* / U53, 0 <= u53 < U53."""
         low, value_ns, rise_ns, width = self._segments[bisect_right(self.grid, u53) - 1]
         return value_ns + rise_ns * (u53 - low) // width
+
+    def at_each(self, drawn: Iterable[int]) -> list[int]:
+        """Return `at` of each of *drawn*."""
+        grid, segments, latencies_ns = self.grid, self._segments, []
+        for u53 in drawn:
+            low, value_ns, rise_ns, width = segments[bisect_right(grid, u53) - 1]
+            latencies_ns.append(value_ns + rise_ns * (u53 - low) // width)
+        return latencies_ns
 
 
 def constant_table(name: str, seconds: float) -> LatencyTable:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 import msgspec
 
@@ -61,7 +61,6 @@ class Reply:
             raise ConfigError(f"a reply of text, {self.content[:40]!r}; want bytes: encode it")
 
 
-@runtime_checkable
 class Paced(Protocol):
     """
     A body that knows when its next chunk is due, beside being an iterator over them.
