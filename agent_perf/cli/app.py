@@ -236,6 +236,46 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
+@click.option(
+    "--times",
+    type=click.IntRange(min=2),
+    default=2,
+    show_default=True,
+    help="Processes: one plain, the others hostile.",
+)
+@click.option("--all-loads", is_flag=True, help="Every load; the largest only if not given.")
+@click.option(
+    "--ties",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also run with timers of one instant in N other orders, and tell what moves.",
+)
+@click.option("--busy/--idle", default=True, help="Whether cores may be kept busy meanwhile.")
+@click.option(
+    "--tier",
+    type=click.Choice(["stub", "client", "wire"]),
+    default="client",
+    show_default=True,
+    help="How much of the real code runs.",
+)
+@_cpu
+@_format
+def selftest(patterns: tuple[str, ...], **options: Any) -> None:
+    """
+    Run scenarios in hostile processes: do they give the same answer, step by step?
+
+    Other hash seeds, addresses, garbage collections, time zones, locales, folders and
+    environments, while cores are busy. What diverges is told with its first differing
+    step and the likely cause. Exit codes: 0 all the same, 1 one diverges, 3 one is broken.
+    """
+    from agent_perf.cli.selftest import SelftestOptions, run_selftest
+
+    _end(run_selftest(patterns, SelftestOptions(**options)))
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--open/--no-open", "show", default=True, help="Open the report in a browser.")
 @_jobs

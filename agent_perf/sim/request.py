@@ -4,9 +4,10 @@ Which request is running: the key of all draws, and of who did what.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Final, Protocol
 
 BACKGROUND_ID: Final = -1
@@ -53,6 +54,13 @@ def running_request() -> RequestState:
         state = RequestState(BACKGROUND_ID)
         _running.set(state)
         return state
+
+
+def request_of(handle: asyncio.Handle) -> int:
+    """Return the id of the request that *handle* will run for."""
+    context: Context | None = getattr(handle, "_context", None)
+    state = None if context is None else context.get(_running)
+    return BACKGROUND_ID if state is None else state.request_id
 
 
 @contextmanager

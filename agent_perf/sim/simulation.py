@@ -22,6 +22,7 @@ from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.metered import MeteredLoop
 from agent_perf.sim.request import BACKGROUND_ID, request_scope
 from agent_perf.sim.threadless import ExecutorPolicy
+from agent_perf.sim.ties import TiedLoop, TiedMeteredLoop
 from agent_perf.sim.watching import Trace
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ def simulate(
     meter: CallMeter | None = None,
     virtual_limit_s: float = math.inf,
     seed: int = 0,
+    tie_seed: int | None = None,
 ) -> T:
     """
     Run *main* to its end in virtual time and return what it returns.
@@ -59,6 +61,8 @@ def simulate(
         meter: Counts calls, to charge for them; None: code takes no time.
         virtual_limit_s: As in SimLoop.
         seed: Of all randomness; the state of `random` and numpy is restored afterwards.
+        tie_seed: Shuffles requests whose timers are due at one instant; None: they run in
+            the order in which those were set.
 
     Raises:
         SimDeadlock: If tasks wait and nothing is left that could wake them.
@@ -78,7 +82,7 @@ def simulate(
             "virtual_limit_s": virtual_limit_s,
             "housekeeping": collect,
         }
-        loop = SimLoop(**options) if meter is None else MeteredLoop(meter=meter, **options)
+        loop = _make_loop(options, meter, tie_seed)
         stack.callback(loop.close)
         stack.enter_context(request_scope(BACKGROUND_ID))
         stack.enter_context(compatible(loop))
@@ -87,6 +91,14 @@ def simulate(
         stack.enter_context(seeded_entropy(seed))
         stack.enter_context(guarded(loop.refusals))
         return _run(loop, main(loop))
+
+
+def _make_loop(options: dict[str, Any], meter: CallMeter | None, tie_seed: int | None) -> SimLoop:
+    if tie_seed is None:
+        return SimLoop(**options) if meter is None else MeteredLoop(meter=meter, **options)
+    if meter is None:
+        return TiedLoop(tie_seed=tie_seed, **options)
+    return TiedMeteredLoop(tie_seed=tie_seed, meter=meter, **options)
 
 
 @contextmanager

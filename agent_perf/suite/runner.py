@@ -36,6 +36,7 @@ def run_scenario(
     tier: Tier = Tier.CLIENT,
     cpu: CpuMode | None = None,
     probe: Probe | None = None,
+    tie_seed: int | None = None,
 ) -> Run:
     """
     Return the run of *scenario* with *users* concurrent users in virtual time.
@@ -47,6 +48,7 @@ def run_scenario(
         tier: How much of the real code runs.
         cpu: What CPU time is charged for; None: as the scenario says.
         probe: Who else sees everything that happens.
+        tie_seed: As in simulate().
 
     Raises:
         BrokenError: If the scenario raised, or all its requests failed.
@@ -67,6 +69,7 @@ def run_scenario(
             executor=scenario.executor,
             trace=watch.trace,
             meter=watch.meter,
+            tie_seed=tie_seed,
         )
     return Run(
         scenario=scenario.name,
