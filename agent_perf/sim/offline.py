@@ -23,7 +23,6 @@ _METHODS: Final = (
     "create_unix_server",
     "sendfile",
     "sock_accept",
-    "sock_connect",
     "sock_recv",
     "sock_recv_into",
     "sock_recvfrom",
@@ -35,7 +34,13 @@ _METHODS: Final = (
     "subprocess_exec",
     "subprocess_shell",
 )
-_NETWORKED: Final = ("create_connection", "create_server", "getaddrinfo", "getnameinfo")
+_NETWORKED: Final = (
+    "create_connection",
+    "create_server",
+    "getaddrinfo",
+    "getnameinfo",
+    "sock_connect",
+)
 """These are methods of the network, too."""
 
 

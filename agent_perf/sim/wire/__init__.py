@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from agent_perf.sim.wire.line import BYTES_PER_S, WINDOW_BYTES, Line, Link
 from agent_perf.sim.wire.network import Network
+from agent_perf.sim.wire.outlet import Tap
 from agent_perf.sim.wire.server import Listener, WireServer
-from agent_perf.sim.wire.transport import Tap, WireTransport
+from agent_perf.sim.wire.transport import WireTransport
 
 __all__ = [
     "BYTES_PER_S",

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
@@ -20,34 +21,27 @@ from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.request import Witness
 from agent_perf.sim.wire.exposure import expose
 from agent_perf.sim.wire.line import Line, Link
+from agent_perf.sim.wire.meter import Meter
+from agent_perf.sim.wire.names import CLIENT_ADDRESS, LOCALHOST, Names
+from agent_perf.sim.wire.outlet import Address, Tap
 from agent_perf.sim.wire.server import Listener, WireServer
-from agent_perf.sim.wire.transport import Address, Tap, WireTransport
+from agent_perf.sim.wire.transport import WireTransport
 from agent_perf.units import NS
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
-LOCALHOST: Final = "localhost"
-_LOCAL_NAMES: Final = frozenset({"", "localhost", "127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104
-_LOCAL_ADDRESS: Final = "127.0.0.1"
-_CLIENT_ADDRESS: Final = "10.255.0.1"
 # As Linux hands them out: net.ipv4.ip_local_port_range.
 _PORTS: Final = range(32_768, 61_000)
 _TLS: Final = (
     "TLS keys are random, so sizes and times would differ from run to run: "
     "use http:// and redis://, as behind a proxy that ends TLS"
 )
+_SOCKET: Final = "there are no sockets on the simulated network: give host and port"
 _UNKNOWN: Final = (
     "no host of that name is on the simulated network: mount it with world.http.mount(host, "
     "handler), serve an app on it with world.http.serve(app, host=...), or listen with "
     "asyncio.start_server"
 )
-
-
-class TappedProtocol(Protocol):
-    """A server's protocol that looks at its client's end, too."""
-
-    def tap(self, tap: Tap) -> Tap:
-        """Return what is to look at the client's end, instead of *tap*."""
 
 
 class Network:
@@ -75,18 +69,18 @@ class Network:
         self.fallback: Callable[[str], Listener | None] | None = None
         self._loop = loop
         self._link = link or Link()
-        self._addresses: dict[str, str] = {LOCALHOST: _LOCAL_ADDRESS}
-        self._names: dict[str, str] = {_LOCAL_ADDRESS: LOCALHOST}
+        self._names = Names()
         self._listeners: dict[tuple[str, int | None], Listener] = {}
         self._links: dict[str, Link] = {}
         self._connections = 0
+        self._dialled: WeakKeyDictionary[socket.socket, _Dialled] = WeakKeyDictionary()
         # The clients' ends: a dict, because its order is that of connecting.
         self._open: dict[WireTransport, None] = {}
         loop.network = self
 
     def set_link(self, host: str, link: Link) -> None:
         """Let the way to *host* be *link*, for connections made from now on."""
-        self._links[self._name(host)] = link
+        self._links[self._names.name(host)] = link
 
     def listen(self, host: str, port: int | None, factory: ProtocolFactory) -> Listener:
         """
@@ -100,12 +94,12 @@ class Network:
         Raises:
             OSError: If somebody listens there.
         """
-        name = self._name(host)
+        name = self._names.name(host)
         if (name, port) in self._listeners:
             raise OSError(98, f"Address already in use: {name}:{port} of the simulated network")
         listener = Listener(host=name, port=port, factory=factory)
         self._listeners[name, port] = listener
-        self._address(name)
+        self._names.address(name)
         return listener
 
     def unlisten(self, listener: Listener) -> None:
@@ -131,7 +125,7 @@ class Network:
                 socket.SOCK_STREAM,
                 socket.IPPROTO_TCP,
                 "",
-                (self._address(name), int(port or 0)),
+                (self._names.address(name), int(port or 0)),
             )
         ]
 
@@ -150,6 +144,8 @@ class Network:
     ) -> WireServer:
         """Return a server as asyncio's, on the network; port 0 is a free one."""
         self._refuse_options("create_server", options)
+        if options.get("sock") is not None:
+            self._loop.refusals.refuse(f"loop.create_server(sock={options['sock']!r})", _SOCKET)
         if host is None or isinstance(host, str):
             name = host or LOCALHOST
         else:
@@ -174,37 +170,32 @@ class Network:
         Raises:
             ConnectionRefusedError: If nobody listens there, one handshake later.
         """
+        sock = options.get("sock")
         self._refuse_options("create_connection", options)
-        if host is None or port is None:
+        if sock is not None:
+            dialled = self._dialled.pop(sock, None)
+            if dialled is None:
+                self._loop.refusals.refuse(f"loop.create_connection(sock={sock!r})", _SOCKET)
+        elif host is None or port is None:
             raise ValueError("host and port was not specified and no sock specified")
-        name = self._known(host)
-        link = self._links.get(name, self._link)
-        point = self._point(name, int(port))
-        latency_ns = await self._shake_hands(name, int(port), link, point)
-        listener = self._listener(name, int(port))
-        if listener is None:
-            raise ConnectionRefusedError(
-                111, f"Connect call failed: nobody listens on {name}:{port} in this simulation"
-            )
-        client, server = self._ends(listener, int(port), link)
-        # Until the client has sent something, the handshake tells how far it is.
-        client.line.half_ns = server.line.half_ns = latency_ns // 2
-        if point is not None:
-            expose(client, server, point)
-        server_protocol = listener.factory()
-        tap: Tap = _Meter(self, self._loop, name, link.service)
-        tapped = getattr(server_protocol, "tap", None)
-        client.tap = tap if tapped is None else tapped(tap)
-        server.set_protocol(server_protocol)
-        server_protocol.connection_made(server)
-        protocol = protocol_factory()
-        client.set_protocol(protocol)
-        protocol.connection_made(client)
+        else:
+            dialled = await self._dial(host, int(port))
+        client, protocol = self._connect(dialled, protocol_factory)
+        if sock is not None:
+            client.on_lost.append(sock.close)
         return client, protocol
+
+    async def sock_connect(self, sock: socket.socket, address: Address) -> None:
+        """Let *sock* stand for a new connection to *address*, until it is given to a transport."""
+        self._dialled[sock] = await self._dial(address[0], int(address[1]))
 
     # -- Connecting
 
-    async def _shake_hands(self, name: str, port: int, link: Link, point: FaultPoint | None) -> int:
+    async def _dial(self, host: str | bytes, port: int) -> _Dialled:
+        name = self._known(host)
+        link = self._links.get(name, self._link)
+        listener = self._listener(name, port)
+        point = None if listener is None else listener.faults()
         operation, detail = f"{link.service}.connect", f"{name}:{port}"
         start_ns = self._loop.now_ns
         self.witness.count("tcp_connects", 1, detail)
@@ -217,13 +208,45 @@ class Network:
             await asyncio.sleep(latency_ns / NS)
         finally:
             self.witness.span(operation, start_ns, self._loop.now_ns, detail)
-        return latency_ns
+        # It may have begun, or ceased, to listen meanwhile.
+        listener = self._listener(name, port)
+        if listener is None:
+            raise ConnectionRefusedError(
+                111, f"Connect call failed: nobody listens on {detail} in this simulation"
+            )
+        return _Dialled(listener, name, port, link, point, latency_ns)
+
+    def _connect(
+        self, dialled: _Dialled, protocol_factory: ProtocolFactory
+    ) -> tuple[WireTransport, asyncio.BaseProtocol]:
+        client, server = self._ends(dialled.listener, dialled.port, dialled.link)
+        # Until the client has sent something, the handshake tells how far it is.
+        client.line.half_ns = server.line.half_ns = dialled.latency_ns // 2
+        if dialled.point is not None:
+            expose(client, server, dialled.point)
+        server_protocol = dialled.listener.factory()
+        meter = Meter(
+            self._loop,
+            self.draws,
+            self.witness,
+            host=dialled.name,
+            service=dialled.link.service,
+        )
+        # A server may look at its clients' ends, too: Redis measures round trips.
+        tapped: Callable[[Tap], Tap] | None = getattr(server_protocol, "tap", None)
+        client.tap = meter if tapped is None else tapped(meter)
+        server.set_protocol(server_protocol)
+        server_protocol.connection_made(server)
+        protocol = protocol_factory()
+        client.set_protocol(protocol)
+        protocol.connection_made(client)
+        return client, protocol
 
     def _ends(
         self, listener: Listener, port: int, link: Link
     ) -> tuple[WireTransport, WireTransport]:
-        here = (_CLIENT_ADDRESS, self._next_port())
-        there = (self._address(listener.host), port)
+        here = (CLIENT_ADDRESS, self._next_port())
+        there = (self._names.address(listener.host), port)
 
         def end(own: Address, other: Address) -> WireTransport:
             return WireTransport(
@@ -248,25 +271,11 @@ class Network:
 
     # -- Names
 
-    def _name(self, host: str | bytes | None) -> str:
-        name = host.decode() if isinstance(host, bytes) else (host or "")
-        name = name.lower().rstrip(".")
-        return LOCALHOST if name in _LOCAL_NAMES else self._names.get(name, name)
-
     def _known(self, host: str | bytes | None) -> str:
-        name = self._name(host)
-        if name not in self._addresses and (self.fallback is None or self.fallback(name) is None):
+        name = self._names.name(host)
+        if name not in self._names and (self.fallback is None or self.fallback(name) is None):
             self._loop.refusals.refuse(f"a connection to {name!r}", _UNKNOWN)
         return name
-
-    def _address(self, name: str) -> str:
-        address = self._addresses.get(name)
-        if address is None:
-            number = len(self._addresses)
-            address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            self._addresses[name] = address
-            self._names[address] = name
-        return address
 
     def _listener(self, name: str, port: int) -> Listener | None:
         listeners = self._listeners
@@ -275,45 +284,17 @@ class Network:
             found = self.fallback(name)
         return found
 
-    def _point(self, name: str, port: int) -> FaultPoint | None:
-        listener = self._listener(name, port)
-        return None if listener is None else listener.faults()
-
     def _refuse_options(self, call: str, options: dict[str, Any]) -> None:
         if options.get("ssl"):
             self._loop.refusals.refuse(f"loop.{call}(ssl=...)", _TLS)
-        if options.get("sock") is not None:
-            self._loop.refusals.refuse(
-                f"loop.{call}(sock={options['sock']!r})",
-                "the simulated network has no sockets of its own: give host and port",
-            )
 
 
-class _Meter:
-    """Counts what passes one connection, and draws how long it takes."""
+class _Dialled(NamedTuple):
+    """A connection after its handshake, before anybody holds its ends."""
 
-    __slots__ = ("_draws", "_half_ns", "_host", "_loop", "_sent_ns", "_trip", "_witness")
-
-    def __init__(self, network: Network, loop: SimLoop, host: str, service: str) -> None:
-        self._draws = network.draws
-        self._witness = network.witness
-        self._loop = loop
-        self._host = host
-        self._trip = f"{service}.trip"
-        self._sent_ns = -1
-        self._half_ns = 0
-
-    def sent(self, size_bytes: int) -> int:
-        self._witness.count("tcp_bytes", size_bytes, self._host)
-        # What leaves at one instant shares the way: one draw, one write.
-        if self._sent_ns != self._loop.now_ns:
-            self._sent_ns = self._loop.now_ns
-            self._witness.count("tcp_writes", 1, self._host)
-            self._half_ns = self._draws.ns(self._trip) // 2
-        return self._half_ns
-
-    def received(self, size_bytes: int) -> None:
-        self._witness.count("tcp_bytes", size_bytes, self._host)
-
-    def lost(self) -> None:
-        """Do nothing: what is measured is measured."""
+    listener: Listener
+    name: str
+    port: int
+    link: Link
+    point: FaultPoint | None
+    latency_ns: int

@@ -14,7 +14,8 @@ import hiredis
 from agent_perf.sim.faults import FOR_EVER, FaultPoint, InjectedError, PeerClosed
 from agent_perf.sim.services.redis_server import RedisSession
 from agent_perf.sim.services.redis_wire import batch_name, command_name
-from agent_perf.sim.wire.transport import Tap, WireTransport
+from agent_perf.sim.wire.outlet import Tap
+from agent_perf.sim.wire.transport import WireTransport
 from agent_perf.units import NS
 
 if TYPE_CHECKING:

@@ -9,42 +9,26 @@ with bytes unread, or that gets some later, answers with a reset: RFC 9293, 3.6 
 from __future__ import annotations
 
 import asyncio
-from asyncio.transports import _FlowControlMixin
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from agent_perf.sim.wire.line import Line
+from agent_perf.sim.wire.outlet import Address, Outlet
 from agent_perf.sim.wire.sockets import WireSocket
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
 
-Data = bytes | bytearray | memoryview
-Address = tuple[str, int]
-
 READ_BYTES: Final = 262_144
 """What asyncio reads at once: ``_SelectorSocketTransport.max_size``."""
 _RESET: Final = "Connection reset by peer"
 
 
-class Tap(Protocol):
-    """Who looks at one connection from its client's side, in the context of what it sees."""
-
-    def sent(self, size_bytes: int) -> int:
-        """Take note of what was written at one instant; return its way there in ns."""
-
-    def received(self, size_bytes: int) -> None:
-        """Take note that this much has arrived at the client."""
-
-    def lost(self) -> None:
-        """Take note that the client's end is gone."""
-
-
-class WireTransport(_FlowControlMixin, asyncio.Transport):
+class WireTransport(Outlet):
     """
-    One end.
+    One end: what `Outlet` writes, and what arrives.
 
     Args:
         loop: The running loop.
@@ -55,15 +39,11 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
 
     Attributes:
         peer: The other end.
-        tap: Of a client's end; None at the server's.
-        line: As given.
         on_lost: Called when this end is gone.
         blocked: Asked, on arrival, how long nothing passes, in ns; None: all passes.
     """
 
     peer: WireTransport
-    _loop: SimLoop
-    _protocol: Any
 
     def __init__(
         self,
@@ -74,25 +54,13 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
         other: Address,
         segment_bytes: int | None,
     ) -> None:
-        super().__init__({"sockname": own, "peername": other}, loop)
-        self.tap: Tap | None = None
-        self.blocked: Callable[[], int] | None = None
-        self.line = line
-        self._socket = WireSocket(own, other, self._is_readable)
-        self._segment_bytes = segment_bytes
+        super().__init__(loop, line, own=own, other=other, segment_bytes=segment_bytes)
         self.on_lost: list[Callable[[], object]] = []
-        self._protocol = None
-        self._out: list[bytes] = []
-        self._out_bytes = 0
-        self._unsent = bytearray()
+        self.blocked: Callable[[], int] | None = None
+        self._socket = WireSocket(own, other, self._is_readable)
         self._inbox: deque[bytes | None] = deque()
-        self._ack_timer: asyncio.TimerHandle | None = None
         self._reading_paused = False
         self._draining = False
-        self._closing = False
-        self._lost = False
-        self._eof_wanted = False
-        self._fin_sent = False
         self._eof_seen = False
 
     # -- What protocols call
@@ -127,48 +95,6 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
             self._reading_paused = False
             self._drain_later()
 
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes wait for the window."""
-        size = len(self._unsent) + self._out_bytes
-        if size:
-            room = self.line.room(self._loop.now_ns)
-            if room is None:
-                return 0
-            if not self._unsent:
-                size = max(0, size - room)
-        return size
-
-    def write(self, data: Data) -> None:
-        """Send *data*; what is written at one instant leaves together."""
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__}")
-        if self._eof_wanted:
-            raise RuntimeError("Cannot call write() after write_eof()")
-        if not data or self._closing:
-            return
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(bytes(data))
-        self._out_bytes += len(data)
-        self._maybe_pause_protocol()  # type: ignore[attr-defined]  # asyncio's mixin has it.
-
-    def writelines(self, list_of_data: Iterable[Data]) -> None:
-        """Send all of *list_of_data*."""
-        self.write(b"".join(list_of_data))
-
-    def can_write_eof(self) -> bool:
-        """Return True: connections close one way at a time."""
-        return True
-
-    def write_eof(self) -> None:
-        """Send no more; go on receiving."""
-        if self._closing or self._eof_wanted:
-            return
-        self._flush()
-        self._eof_wanted = True
-        if not self._unsent:
-            self._send_fin()
-
     def close(self) -> None:
         """Close when all is sent."""
         if self._closing:
@@ -194,69 +120,6 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
         """End both ends without a word: the simulation is over."""
         self._closing = self._lost = self.peer._closing = self.peer._lost = True
 
-    # -- Sending
-
-    def _flush(self) -> None:
-        if not self._out:
-            return
-        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        self._out.clear()
-        self._out_bytes = 0
-        if self.tap is not None:
-            self.line.half_ns = self.tap.sent(len(data))
-        if self._unsent:
-            self._unsent += data
-        else:
-            self._send(data)
-
-    def _send(self, data: Data) -> None:
-        room = self.line.room(self._loop.now_ns)
-        if room is not None:
-            if len(data) > room:
-                self._unsent = bytearray(data[room:])
-                data = data[:room]
-                self.await_window()
-            self.line.sent(len(data))
-        data = bytes(data)
-        step = self._segment_bytes or len(data) or 1
-        for start in range(0, len(data), step):
-            self._send_segment(data[start : start + step] if step < len(data) else data)
-
-    def _send_segment(self, data: bytes) -> None:
-        self._post(len(data), self.peer.arrive, data, self.line.half_ns)
-
-    def _send_fin(self) -> None:
-        if not self._fin_sent:
-            self._fin_sent = True
-            self._post(0, self.peer.arrive, None, self.line.half_ns)
-
-    def _post(self, size_bytes: int, callback: Callable[..., object], *args: object) -> None:
-        now_ns = self._loop.now_ns
-        due_ns = self.line.arrival_ns(now_ns, size_bytes)
-        self._loop.call_later((due_ns - now_ns) / NS, callback, *args)
-
-    def await_window(self) -> None:
-        """Go on sending when the window opens, if there is something left to send."""
-        if not self._unsent or self._ack_timer is not None:
-            return
-        due_ns = self.line.next_ack_ns()
-        if due_ns is not None:
-            delay_s = max(0, due_ns - self._loop.now_ns) / NS
-            self._ack_timer = self._loop.call_later(delay_s, self._window_opened)
-
-    def _window_opened(self) -> None:
-        self._ack_timer = None
-        if self._lost:
-            return
-        data, self._unsent = self._unsent, bytearray()
-        self._send(data)
-        self._maybe_resume_protocol()  # type: ignore[attr-defined]  # asyncio's mixin has it.
-        if not self._unsent:
-            if self._closing:
-                self._lose(None)
-            elif self._eof_wanted:
-                self._send_fin()
-
     # -- Receiving
 
     def arrive(self, data: bytes | None, half_ns: int) -> None:
@@ -277,6 +140,9 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
 
     def cut(self, reason: str) -> None:
         """Take note that the other end has broken the connection."""
+        if self.blocked is not None and (wait_ns := self.blocked()):
+            self._loop.call_later(wait_ns / NS, self.cut, reason)
+            return
         self._inbox.clear()
         self._fin_sent = True
         self._force(ConnectionResetError(104, reason))
@@ -292,10 +158,14 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
         if not inbox or self._reading_paused or self._closing:
             return
         data = inbox.popleft()
-        if data is not None:
+        if data is not None and inbox and inbox[0] is not None:
             # As one read of the socket would give it.
-            while inbox and inbox[0] is not None and len(data) + len(inbox[0]) <= READ_BYTES:
-                data += cast("bytes", inbox.popleft())
+            parts, size_bytes = [data], len(data)
+            while inbox and (more := inbox[0]) is not None and size_bytes < READ_BYTES:
+                parts.append(more)
+                size_bytes += len(more)
+                inbox.popleft()
+            data = b"".join(parts)
         self._drain_later()
         self._deliver(data)
 
@@ -324,12 +194,21 @@ class WireTransport(_FlowControlMixin, asyncio.Transport):
 
     # -- Ending
 
+    def receiver(self) -> WireTransport:
+        """Return the other end."""
+        return self.peer
+
+    def all_sent(self) -> None:
+        """Take note, once it is closing, that nothing is left to send."""
+        self._lose(None)
+
     def _is_readable(self) -> bool:
         return self._closing or self._eof_seen or bool(self._inbox)
 
     def _force(self, error: BaseException | None) -> None:
         if self._lost:
             return
+        self._out.clear()
         self._unsent.clear()
         self._closing = True
         self._loop.call_soon(self._lose, error)
