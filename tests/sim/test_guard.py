@@ -286,3 +286,25 @@ def test_sleep_that_was_imported_during_a_simulation_works_afterwards() -> None:
     taken[0](0)
     with pytest.raises(ValueError, match="non-negative"):
         taken[0](-1)
+
+
+def test_looking_at_a_descriptor_is_no_waiting() -> None:
+    """
+    A poll with a time-out of zero, by which HTTP clients look at idle connections, answers.
+    """
+
+    async def main(loop: SimLoop) -> list[tuple[int, int]]:
+        reading, writing = os.pipe()
+        try:
+            poll = select.poll()
+            poll.register(reading, select.POLLIN)
+            silent = poll.poll(0)
+            os.write(writing, b"x")
+            return silent + poll.poll(0)
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    [(_, event)] = simulate(main)
+
+    assert select.POLLIN == event

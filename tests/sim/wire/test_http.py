@@ -366,3 +366,21 @@ def test_a_shutdown_lets_the_last_request_end() -> None:
             return response.text
 
     assert "done" == over_wire(main)[0]
+
+
+def test_aiohttp_dials_by_socket_and_finds_the_host() -> None:
+    """A client that connects a socket of its own, as aiohttp does, reaches mounted hosts."""
+    aiohttp = pytest.importorskip("aiohttp")
+
+    async def main(loop, http):
+        http.mount("api.sim", answer)
+        found = []
+        async with aiohttp.ClientSession() as session:
+            for _ in range(2):
+                async with session.get("http://api.sim/x?y=1") as response:
+                    found.append((await response.text(), loop.now_ns))
+        return found
+
+    once_ns = 5 * MS + TRIP_NS
+    text = "GET api.sim /x?y=1 0"
+    assert [(text, CONNECT_NS + once_ns), (text, CONNECT_NS + 2 * once_ns)] == over_wire(main)[0]
