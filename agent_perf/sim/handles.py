@@ -53,7 +53,6 @@ class SimTimer(SimHandle, asyncio.TimerHandle):
     __slots__ = ()
 
     _when: int
-    _scheduled: bool
 
     def when(self) -> float:
         """Return the instant at which the callback runs, in virtual seconds."""
@@ -68,24 +67,16 @@ def cancelled_handle() -> SimHandle:
 
 
 class SimPause(SimTimer):
-    """
-    A task's wait until `_when`, in ns: the task's next step as its callback.
+    """A task's waits: its next step as the callback while it waits, and none otherwise."""
 
-    Attributes:
-        _scheduled: True from its begin until it is ready because its time has come.
-        _message: What it was cancelled with.
-    """
-
-    __slots__ = ("_message",)
+    __slots__ = ()
     _args = ()
 
-    _message: tuple[object, ...]
-
-    def end(self, message: tuple[object, ...]) -> SimHandle:
-        """Take the pause back and return the handle of its task's next step."""
-        handle = object.__new__(SimHandle)
+    def take(self) -> SimHandle:
+        """Take the step out, and return a handle for it."""
+        handle = SimHandle.__new__(SimHandle)
         handle._callback, handle._args, handle._context = self._callback, (), self._context
-        self._callback, self._message = None, message
+        self._callback = None
         return handle
 
 
@@ -99,8 +90,6 @@ class SimRelay(SimHandle):
         self._pause = pause
 
     def pass_on(self, ready: deque[SimHandle]) -> None:
-        """Append the pause to *ready*, unless it was cancelled."""
-        pause = self._pause
-        if pause._callback is not None:
-            pause._scheduled = False
-            ready.append(pause)
+        """Append the pause's step to *ready*, unless it was cancelled."""
+        if self._pause._callback is not None:
+            ready.append(self._pause.take())

@@ -13,9 +13,11 @@ import math
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from heapq import heapify, heappop, heappush
+from itertools import repeat
 from operator import length_hint
 from typing import Any, Final, TypeVar
 
+from agent_perf.errors import SimulationError
 from agent_perf.sim.handles import SimHandle, SimPause, SimRelay, SimTimer, cancelled_handle
 from agent_perf.sim.ordered import OrderedWeakSet
 from agent_perf.sim.scheduling import NEVER_NS, SchedulingLoop
@@ -79,7 +81,7 @@ class SimLoop(SchedulingLoop):
         self._sweep_above = _HEAP_MIN
         self._housekeeping = housekeeping
         self._step_limit = 0
-        self._steps_left = iter(range(0))
+        self._steps_left = repeat(None, 0)
         self._steps_per_instant_max = steps_per_instant_max
         # A mark like `_wake_mark`.
         self._stop_mark = cancelled_handle()
@@ -115,7 +117,7 @@ class SimLoop(SchedulingLoop):
         chunk = min(_HOUSEKEEPING_STEPS, self._steps_per_instant_max)
         instant_ns, at_instant = -1, 0
         while True:
-            self._steps_left = iter(range(chunk))
+            self._steps_left = repeat(None, chunk)
             self._step_limit += chunk
             if self._run():
                 return
@@ -149,14 +151,16 @@ class SimLoop(SchedulingLoop):
                     continue
                 if due_ns > self._now_ns:
                     if due_ns > self._limit_ns:
-                        # Put back, for the tasks that are cancelled after the error.
-                        heappush(heap, (due_ns, 0, handle))
-                        raise deadlock(self) if due_ns >= NEVER_NS else overrun(self, self.steps)
+                        raise self._beyond_limit(due_ns, handle)
                     self._now_ns = due_ns
                 if heap and heap[0][0] <= due_ns:
                     self._make_ready(due_ns, handle)
                     continue
-                handle._scheduled = False
+                if type(handle) is SimPause:
+                    if run_watched is not None:
+                        ready.append(handle.take())
+                        continue
+                    handle._callback = None
             try:
                 if run_watched is not None:
                     run_watched(handle)
@@ -170,6 +174,11 @@ class SimLoop(SchedulingLoop):
             except BaseException as error:  # noqa: BLE001  # The loop's handler decides.
                 self._report(handle, error)
         return False
+
+    def _beyond_limit(self, due_ns: int, handle: SimTimer) -> SimulationError:
+        # Put back, for the tasks that are cancelled after the error.
+        heappush(self._heap, (due_ns, 0, handle))
+        return deadlock(self) if due_ns >= NEVER_NS else overrun(self, self.steps)
 
     def _pass(self, mark: SimHandle) -> None:
         """Do what is to be done where *mark* lay, if it is not just a cancelled handle."""
@@ -227,7 +236,10 @@ class SimLoop(SchedulingLoop):
             return super().create_task(coro, name=name, context=context, **kwargs)
         # Before the constructor, which puts the task into a set.
         task: SimTask[T] = _new(SimTask)
-        task._pause, task._asked_to_end = None, False
+        task._pause = task._interruption = None
+        task._asked_to_end = False
+        # Whoever pauses by hand and starts a task before handing it on, does not pause it.
+        self._pause_until = 0
         self._hash_sequence = task._sim_hash = self._hash_sequence + 1
         task.__init__(coro, loop=self, name=name, context=context, **kwargs)  # type: ignore[misc]
         return task

@@ -8,14 +8,14 @@ which it was scheduled, as on asyncio's own loop.
 from __future__ import annotations
 
 import asyncio
-import sys
 from asyncio import CancelledError, Future, Handle
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from heapq import heappush
 from types import coroutine
-from typing import Any, Final, NoReturn, TypeVarTuple, cast
+from typing import Any, Final, TypeVarTuple
+from weakref import WeakKeyDictionary
 
 from agent_perf.errors import UsageError
 from agent_perf.sim.handles import SimHandle, SimPause, SimTimer, cancelled_handle
@@ -32,14 +32,6 @@ NEVER_NS: Final = 1 << 80
 _NS: Final = 1e9
 
 _new = object.__new__
-# Without a type, or mypy reads None into what is compared with its result.
-_get: Any = getattr
-_running_task: Callable[[object], object] = (
-    # Python 3.11 has the function in Python only, around this dictionary.
-    cast("Any", asyncio.tasks)._current_tasks.get
-    if sys.version_info < (3, 12)
-    else cast("Any", asyncio).current_task
-)
 
 
 class SchedulingLoop(ThreadlessLoop):
@@ -51,6 +43,8 @@ class SchedulingLoop(ThreadlessLoop):
         executor_workers: As in ThreadlessLoop.
     """
 
+    # What each step touches. A loop has more attributes than fit into a compact dictionary.
+    __slots__ = ("_heap", "_now_ns", "_pause_until", "_ready", "_timer_sequence")
     _ready: deque[SimHandle]
 
     def __init__(
@@ -63,8 +57,9 @@ class SchedulingLoop(ThreadlessLoop):
         self._now_ns = 0
         self._heap: list[tuple[int, int, SimTimer]] = []
         self._timer_sequence = 0
-        # The running task, from where it pauses to where it asks for its next step.
-        self._pausing: SimTask[Any] | None = None
+        # When the running task's pause ends; 0 but from there to where it asks for its step.
+        self._pause_until = 0
+        self._waits: WeakKeyDictionary[asyncio.Task[Any], Future[None]] = WeakKeyDictionary()
         # A mark lies in the queue like a cancelled handle: what comes before it has run.
         self._wake_mark = cancelled_handle()
         self._wake_marked = False
@@ -95,20 +90,25 @@ class SchedulingLoop(ThreadlessLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> Handle:
         """Run *callback* at this instant, after all that is scheduled already."""
-        task = self._pausing
-        if task is not None and not args and _get(callback, "__self__", None) is task:
-            # The task asks for its next step: that is to be the end of its pause.
-            self._pausing = None
-            pause = task._pause
-            assert pause is not None
-            if not (task._asked_to_end and task._must_cancel):
+        due_ns = self._pause_until
+        if due_ns and not args:
+            try:
+                task = callback.__self__  # type: ignore[attr-defined]  # Of a task's step.
+            except AttributeError:
+                task = None
+            if type(task) is SimTask and not (task._asked_to_end and task._must_cancel):
+                # The task asks for its next step: that is to be the end of its pause.
+                self._pause_until = 0
+                pause = task._pause
+                if pause is None:
+                    assert context is not None
+                    pause = task._pause = _new(SimPause)
+                    pause._context = context
                 pause._callback = callback
-                pause._context = context  # type: ignore[assignment]  # Tasks give theirs.
                 self._timer_sequence = sequence = self._timer_sequence + 1
-                heappush(self._heap, (pause._when, sequence, pause))
+                heappush(self._heap, (due_ns, sequence, pause))
                 return pause
-            # Cancelled before it paused: it is told so in its next step, and that is now.
-            pause._callback, pause._message = None, (task._cancel_message,)
+            self._begin_unusual_pause(task, due_ns)
         if self._closed:
             raise RuntimeError("Event loop is closed")
         handle = _new(SimHandle)
@@ -188,46 +188,42 @@ class SchedulingLoop(ThreadlessLoop):
         if ns <= 0:
             yield
             return
-        task = _running_task(self)
-        if type(task) is not SimTask:
-            # What a program's own task factory made knows nothing of pauses.
-            yield from self._wait(ns)
-            return
-        pause = _new(SimPause)
-        pause._when = self._now_ns + ns
-        pause._scheduled = True
-        task._pause = pause
         # A task that is given None asks the loop for its next step at once: see call_soon.
-        self._pausing = task
+        self._pause_until = due_ns = self._now_ns + ns
         try:
             yield
         except BaseException:
-            pause._callback = task._pause = self._pausing = None
-            # Or the task would hold itself, by way of the error and its traceback.
-            del task
+            self._pause_until = 0
             raise
-        task._pause = None
-        if pause._scheduled:
-            self._wake_early(pause)
+        if self._now_ns < due_ns:
+            yield from self._end_early()
 
-    def _wake_early(self, pause: SimPause) -> NoReturn:
-        if self._pausing is not None:
-            self._pausing = None
+    def _begin_unusual_pause(self, task: object, due_ns: int) -> None:
+        """Prepare for *task* to come to `_end_early` or to a cancellation at once."""
+        if not isinstance(task, asyncio.Task):
+            # Somebody schedules something else while a pause is being handed on.
+            return
+        self._pause_until = 0
+        if type(task) is not SimTask:
+            # What a program's own task factory made cannot be cancelled in a pause.
+            future = self._waits[task] = self.create_future()
+            self._schedule(due_ns, _set_result_unless_cancelled, (future,), None)
+        else:
+            task._interruption = (task._cancel_message,)
+
+    def _end_early(self) -> Generator[Any, None, None]:
+        task = asyncio.current_task(self)
+        if self._pause_until or task is None:
+            self._pause_until = 0
             raise RuntimeError("a pause was continued before its time, and not by its task")
-        # Cancelled, then uncancelled: since Python 3.13 a task forgets the former.
-        raise CancelledError(*pause._message)
+        if type(task) is SimTask:
+            # Cancelled, then uncancelled: since Python 3.13 a task forgets the former.
+            raise CancelledError(*(task._interruption or ()))
+        yield from self._waits.pop(task)
 
-    def _wait(self, ns: int) -> Generator[Any, None, None]:
-        future: Future[None] = self.create_future()
-        timer = self._schedule(self._now_ns + ns, _set_result_unless_cancelled, (future,), None)
-        try:
-            yield from future
-        finally:
-            timer.cancel()
-
-    def cancel_pause(self, pause: SimPause, message: tuple[object, ...]) -> None:
+    def cancel_pause(self, pause: SimPause) -> None:
         """Let the task of *pause* go on at this instant, to be told that it was cancelled."""
-        self._ready.append(pause.end(message))
+        self._ready.append(pause.take())
 
 
 def _set_result_unless_cancelled(future: Future[None]) -> None:
