@@ -4,17 +4,19 @@ Runs scenarios under a shape of load, for as long as it takes, in bounded memory
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from agent_perf.errors import UsageError
 from agent_perf.load import NO_LIMITS, Closed, Limits, Shape, drive_for, drive_open, warm_up
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import SimLoop, running_request, simulate
+from agent_perf.sim import CpuCharging, SimLoop, running_request, simulate
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents
 from agent_perf.suite.runner import bucket_ns_of, opened
+from agent_perf.suite.watch import Watch, charging_of
 from agent_perf.units import NS
 
 USERS = 50
@@ -59,17 +61,26 @@ def run_load(
     offered = 0
     first_failure: Exception | None = None
 
+    first = mix[0][0]
+    seed = first.seed if seed is None else seed
+    charging = charging_of(first)
+
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
         nonlocal offered, first_failure
-        recorder = LoadRecorder(
+        recorder = _ChargedRecorder(
             lambda: loop.now_ns,
             lambda: running_request().request_id,
+            charging=charging,
             bucket_ns=bucket_ns_of(shape) if bucket_s is None else round(bucket_s * NS),
             good_within_ns=None if good_within_s is None else round(good_within_s * NS),
             timeline_counts=_TIMELINE_COUNTS,
         )
-        async with opened(loop, mix, recorder, tier=tier, seed=seed) as (world, desk):
-            await warm_up(desk, users=users, per_user=mix[0][0].warmup)
+        charging.begin(loop.charge)
+        async with opened(loop, mix, recorder, tier=tier, seed=seed, charging=charging) as (
+            world,
+            desk,
+        ):
+            await warm_up(desk, users=users, per_user=first.warmup)
             if isinstance(shape, Closed):
                 offered = await drive_for(desk, shape)
             else:
@@ -79,19 +90,24 @@ def run_load(
         recording = recorder.summary()
         return recording, world.incidents.told(recording.duration_ns)
 
-    first = mix[0][0]
-    recording, incidents = simulate(
-        main, seed=first.seed if seed is None else seed, executor=first.executor
-    )
+    with closing(Watch(charging)) as watch:
+        recording, incidents = simulate(
+            main,
+            seed=seed,
+            # The limit is for what never ends; a load of a month ends after a month.
+            virtual_limit_s=first.virtual_limit_s + shape.length_s,
+            executor=first.executor,
+            meter=watch.meter,
+        )
     return LoadRun(
         scenarios={scenario.name: weight for scenario, weight in mix},
         shape=shape.describe(),
         users=users,
-        seed=first.seed if seed is None else seed,
+        seed=seed,
         tier=tier,
         commit=WORKTREE,
         environment=current_environment(
-            tuple(dict.fromkeys(scenario.source for scenario, _ in mix))
+            tuple(dict.fromkeys(scenario.source for scenario, _ in mix)), cpu=charging.key
         ),
         duration_ns=recording.duration_ns,
         offered=offered,
@@ -112,6 +128,41 @@ def run_load(
         if first_failure is None
         else f"{type(first_failure).__name__}: {first_failure}",
     )
+
+
+class _ChargedRecorder(LoadRecorder):
+    """A load recorder that charges CPU time for what it counts, as a scenario asks for it."""
+
+    def __init__(
+        self,
+        now_ns: Callable[[], int],
+        request_id: Callable[[], int],
+        *,
+        charging: CpuCharging,
+        bucket_ns: int,
+        good_within_ns: int | None,
+        timeline_counts: frozenset[str],
+    ) -> None:
+        super().__init__(
+            now_ns,
+            request_id,
+            bucket_ns=bucket_ns,
+            good_within_ns=good_within_ns,
+            timeline_counts=timeline_counts,
+        )
+        self._charging = charging
+
+    def restart(self) -> None:
+        """Forget the warm-up, and charge for calls from here on."""
+        super().restart()
+        # The first restart is the constructor's.
+        if hasattr(self, "_charging"):
+            self._charging.warmed_up()
+
+    def count(self, name: str, amount: int = 1, detail: str = "") -> None:
+        """Charge for *amount* units of work *name*, then take note of them."""
+        self._charging.work(name, amount)
+        super().count(name, amount, detail)
 
 
 def _check(
