@@ -4,7 +4,7 @@ Runs scenarios under a shape of load, for as long as it takes, in bounded memory
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 from agent_perf.errors import UsageError
@@ -12,7 +12,7 @@ from agent_perf.load import NO_LIMITS, Closed, Limits, Shape, drive_for, drive_o
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import CpuCharging, SimLoop, running_request, simulate
+from agent_perf.sim import CpuCharging, CpuMode, SimLoop, running_request, simulate
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents
 from agent_perf.suite.runner import bucket_ns_of, opened
@@ -67,14 +67,16 @@ def run_load(
 
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
         nonlocal offered, first_failure
-        recorder = _ChargedRecorder(
+        kind = LoadRecorder if charging.mode is CpuMode.NONE else _ChargedRecorder
+        recorder = kind(
             lambda: loop.now_ns,
             lambda: running_request().request_id,
-            charging=charging,
             bucket_ns=bucket_ns_of(shape) if bucket_s is None else round(bucket_s * NS),
             good_within_ns=None if good_within_s is None else round(good_within_s * NS),
             timeline_counts=_TIMELINE_COUNTS,
         )
+        if isinstance(recorder, _ChargedRecorder):
+            recorder.charging = charging
         charging.begin(loop.charge)
         async with opened(loop, mix, recorder, tier=tier, seed=seed, charging=charging) as (
             world,
@@ -133,35 +135,19 @@ def run_load(
 class _ChargedRecorder(LoadRecorder):
     """A load recorder that charges CPU time for what it counts, as a scenario asks for it."""
 
-    def __init__(
-        self,
-        now_ns: Callable[[], int],
-        request_id: Callable[[], int],
-        *,
-        charging: CpuCharging,
-        bucket_ns: int,
-        good_within_ns: int | None,
-        timeline_counts: frozenset[str],
-    ) -> None:
-        super().__init__(
-            now_ns,
-            request_id,
-            bucket_ns=bucket_ns,
-            good_within_ns=good_within_ns,
-            timeline_counts=timeline_counts,
-        )
-        self._charging = charging
+    charging: CpuCharging | None = None
 
     def restart(self) -> None:
         """Forget the warm-up, and charge for calls from here on."""
         super().restart()
         # The first restart is the constructor's.
-        if hasattr(self, "_charging"):
-            self._charging.warmed_up()
+        if self.charging is not None:
+            self.charging.warmed_up()
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Charge for *amount* units of work *name*, then take note of them."""
-        self._charging.work(name, amount)
+        assert self.charging is not None
+        self.charging.work(name, amount)
         super().count(name, amount, detail)
 
 

@@ -173,6 +173,29 @@ def test_a_declared_load_is_checked() -> None:
         run_scenario(long, 50, commit="x")
 
 
+def test_cpu_time_is_charged_as_the_scenario_asks() -> None:
+    """
+    A load that rests on CPU time queues for the loop's one thread, as a run of it does.
+    """
+
+    @scenario("shop.busy", think=None, cpu="operations", load=Constant(rate_hz=100, for_s=2))
+    async def busy(world):
+        async def request(ask):
+            world.charge(0.008)
+
+        yield request
+
+    run = run_scenario(busy, 50, commit="x")
+    load = run_load(busy, busy.load)
+
+    assert 8_000_000 <= load.latency.p50_ns
+    assert (max(run.latency_ns), run.trace_digest, run.environment) == (
+        load.latency.max_ns,
+        load.trace_digest,
+        load.environment,
+    )
+
+
 async def queue_of_nothing(world):
     async def request(ask):
         pass
