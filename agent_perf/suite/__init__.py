@@ -11,12 +11,14 @@ from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.tree import Tree, arrange, lay_out
+from agent_perf.suite.validation import CaseResult, run_cases
 from agent_perf.suite.worker import Event
 from agent_perf.suite.world import World
 
 __all__ = [
     "Ask",
     "Broken",
+    "CaseResult",
     "Catalog",
     "CpuMode",
     "DuetPlan",
@@ -34,6 +36,7 @@ __all__ = [
     "load_catalog",
     "measure_tree",
     "probe_at",
+    "run_cases",
     "run_duets",
     "run_in_fork",
     "run_load",
