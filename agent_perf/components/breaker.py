@@ -68,6 +68,8 @@ class CircuitBreaker:
         open_s: Seconds it stays open, > 0.
         counts: Errors that are failures of the service called; others pass uncounted.
         clock: Monotonic seconds; ``time.monotonic`` if not given.
+        on_change: Told of each change: ``open``, ``half-open`` (a probe is under way), or
+            ``closed``.
 
     Example::
 
@@ -82,6 +84,7 @@ class CircuitBreaker:
         open_s: float = 30.0,
         counts: tuple[type[Exception], ...] = (Exception,),
         clock: Callable[[], float] | None = None,
+        on_change: Callable[[str], None] | None = None,
     ) -> None:
         if failures_max < 1 or not open_s > 0:
             raise ConfigError(f"failures_max={failures_max}, open_s={open_s}; want >= 1 and > 0")
@@ -90,6 +93,7 @@ class CircuitBreaker:
         self._counts = counts
         self._now_s = time.monotonic if clock is None else clock
         self._state = CLOSED
+        self._on_change = on_change
 
     @property
     def state(self) -> BreakerState:
@@ -112,17 +116,22 @@ class CircuitBreaker:
         try:
             result = await function()
         except self._counts:
-            self._state = record_failure(
-                self._state, self._now_s(), self._failures_max, probe=probe
+            self._become(
+                record_failure(self._state, self._now_s(), self._failures_max, probe=probe)
             )
             raise
         except BaseException:
             if probe:
-                self._state = replace(self._state, probing=False)
+                self._become(replace(self._state, probing=False))
             raise
         if probe or (self._state is not CLOSED and self._state.opened_s is None):
-            self._state = CLOSED
+            self._become(CLOSED)
         return result
+
+    def _become(self, state: BreakerState) -> None:
+        before, self._state = _word(self._state), state
+        if self._on_change is not None and _word(state) != before:
+            self._on_change(_word(state))
 
     def _enter(self) -> bool:
         """Take note of a call; return whether it is the probe."""
@@ -135,5 +144,12 @@ class CircuitBreaker:
                 f"not called: {state.failures} calls in a row failed; next probe in {wait_s:.3g} s",
                 retry_after_s=wait_s,
             )
-        self._state = admitted
+        if admitted is not state:
+            self._become(admitted)
         return admitted.probing
+
+
+def _word(state: BreakerState) -> str:
+    if state.opened_s is None:
+        return "closed"
+    return "half-open" if state.probing else "open"

@@ -32,6 +32,7 @@ class OutageGuard:
         timeout_s: Longest wait for an answer, > 0; None to leave it to the client.
         pause_s: How long to leave it alone, > 0.
         clock: Monotonic seconds; ``time.monotonic`` if not given.
+        on_change: As in CircuitBreaker.
 
     Example::
 
@@ -48,6 +49,7 @@ class OutageGuard:
         timeout_s: float | None = None,
         pause_s: float = 1.0,
         clock: Callable[[], float] | None = None,
+        on_change: Callable[[str], None] | None = None,
     ) -> None:
         self._service = service
         self._down = down
@@ -55,7 +57,11 @@ class OutageGuard:
         self._timeout_s = timeout_s
         self._now_s = time.monotonic if clock is None else clock
         self._breaker = CircuitBreaker(
-            failures_max=5, open_s=pause_s, counts=(StoreUnavailableError,), clock=clock
+            failures_max=5,
+            open_s=pause_s,
+            counts=(StoreUnavailableError,),
+            clock=clock,
+            on_change=on_change,
         )
         self._down_since_s: float | None = None
         self._outage_failures = 0

@@ -46,6 +46,7 @@ class RedisStore(Generic[V]):
         serializer: One of *kind*, if its bounds should differ.
         timeout_s: Longest wait for Redis in one call; None to leave it to the client.
         clock: Monotonic seconds; ``time.monotonic`` if not given.
+        on_change: Of the breaker that leaves a Redis that is down alone: as in CircuitBreaker.
 
     Example::
 
@@ -53,7 +54,7 @@ class RedisStore(Generic[V]):
         answer = await store.get_or_set("q-17", lambda: ask_model("q-17"))
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all but three are optional, and named where they are given)
         self,
         client: Redis,
         *,
@@ -64,6 +65,7 @@ class RedisStore(Generic[V]):
         serializer: Serializer[V] | None = None,
         timeout_s: float | None = None,
         clock: Callable[[], float] | None = None,
+        on_change: Callable[[str], None] | None = None,
     ) -> None:
         if not _NAMESPACE.fullmatch(namespace):
             raise ConfigError(f"namespace={namespace!r}; want letters, digits, '_', '.' and '-'")
@@ -76,7 +78,12 @@ class RedisStore(Generic[V]):
             )
         self._ttl_s = ttl_s
         self._guard = OutageGuard(
-            "redis", down=DOWN, broken=BROKEN, timeout_s=timeout_s, clock=clock
+            "redis",
+            down=DOWN,
+            broken=BROKEN,
+            timeout_s=timeout_s,
+            clock=clock,
+            on_change=on_change,
         )
         self._entries = RedisEntries(
             client, namespace, serializer or Serializer(kind), self._guard, tag_ttl_s=tag_ttl_s

@@ -29,7 +29,7 @@ from agent_perf.gate.pairing import (
     lost_paths,
 )
 from agent_perf.gate.policy import Level, Policy
-from agent_perf.gate.target import missed_duet_targets, missed_targets
+from agent_perf.gate.target import missed_checks, missed_duet_targets, missed_targets
 from agent_perf.records import (
     Breach,
     Cause,
@@ -190,6 +190,10 @@ def _compare(evidence: _Evidence, policy: Policy) -> _Found:
         else:
             found.comparisons += compare_runs(base, head, policy)
             found.warnings += _differences(base, head)
+        broken_promises, untold = missed_checks(head)
+        found.breaches += broken_promises
+        found.comparisons += untold
+        found.unknown_targets += untold
         breaches, unknown = missed_targets(head, policy)
         found.breaches += breaches
         found.warnings += _old_misses(base, head, breaches, policy)

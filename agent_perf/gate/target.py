@@ -48,6 +48,27 @@ def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[
     return breaches, unknown
 
 
+def missed_checks(run: Run) -> tuple[tuple[Breach, ...], tuple[Comparison, ...]]:
+    """Return the promises that *run* breaks, and an undecided comparison for each untold one."""
+    breaches = tuple(
+        Breach(
+            benchmark=run.benchmark,
+            metric=check.name,
+            unit=check.unit,
+            observed=check.observed,
+            limit=check.limit,
+        )
+        for check in run.checks
+        if check.passed is False and check.observed is not None
+    )
+    untold = tuple(
+        undecided(run.benchmark, check.name, check.text)
+        for check in run.checks
+        if check.passed is None
+    )
+    return breaches, untold
+
+
 def missed_duet_targets(duet: DuetRun, policy: Policy) -> tuple[Breach, ...]:
     """Return the target that the head of *duet* misses in the median of its rounds, if any."""
     limit = policy.targets_for(duet.benchmark, {}).get(duet.metric)

@@ -1,6 +1,7 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
 from agent_perf.records.capacity import Capacity, Probe, Promise
+from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.judgement import (
     WORST_FIRST,
     Breach,
@@ -18,12 +19,10 @@ from agent_perf.records.measurement import (
     Evidence,
     Exemplar,
     Failure,
-    FaultWindow,
     Metric,
     OperationTotal,
     Run,
     Span,
-    StateChange,
     Tier,
     benchmark_name,
 )
@@ -36,6 +35,7 @@ __all__ = [
     "Bucket",
     "Capacity",
     "Cause",
+    "CheckResult",
     "Comparison",
     "Decision",
     "DuetRun",

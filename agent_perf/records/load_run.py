@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent_perf.records.incidents import FaultWindow, StateChange
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
-    FaultWindow,
     OperationTotal,
-    StateChange,
     Tier,
 )
 from agent_perf.records.timeline import LatencySummary, Timeline

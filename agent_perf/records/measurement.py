@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from agent_perf.errors import SampleError
+from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.timeline import Timeline
 
 
@@ -81,36 +82,6 @@ class OperationTotal:
     count: int
     busy_ns: int
     critical_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultWindow:
-    """
-    A time in which something was made to go wrong.
-
-    Attributes:
-        name: What the scenario calls it, as ``redis outage``.
-        service: Where; of a partition both sides, ``app-redis``.
-        kind: ``outage``, ``slow``, ``errors``, ``reset``, ``hang``, ``partition``,
-            ``crash``, ``drop_first``.
-        start_ns: Begin, counted from the begin of what was measured.
-        end_ns: End, likewise: the run's if it lasted longer.
-    """
-
-    name: str
-    service: str
-    kind: str
-    start_ns: int
-    end_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChange:
-    """A named thing, as ``breaker.llm``, came to *state* at *at_ns*, counted likewise."""
-
-    at_ns: int
-    name: str
-    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +153,7 @@ class Run:
         tier: How much of the real code ran.
         fault_windows: What was made to go wrong, by its begin.
         states: Changes of state that the scenario told of, in order.
+        checks: Whether it keeps what the scenario promises of its faults.
         load: The shape of an open load, in words; empty for users who wait for answers.
         timeline: The run along its time; None if nobody asked for it.
     """
@@ -204,6 +176,7 @@ class Run:
     tier: Tier = Tier.CLIENT
     fault_windows: tuple[FaultWindow, ...] = ()
     states: tuple[StateChange, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     load: str = ""
     timeline: Timeline | None = None
 

@@ -8,6 +8,7 @@ from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
 from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
+from agent_perf.stats.steady import StateTotal, SteadyState, WindowEffect, steady_state
 from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.summary import summarize, work_metric
 from agent_perf.stats.trimmed import TrimmedMean, trimmed_mean
@@ -16,7 +17,10 @@ __all__ = [
     "LOOKS",
     "Direction",
     "PairedShift",
+    "StateTotal",
+    "SteadyState",
     "TrimmedMean",
+    "WindowEffect",
     "compare_duet",
     "compare_exact",
     "direction",
@@ -24,6 +28,7 @@ __all__ = [
     "needs_more_rounds",
     "paired_shift",
     "samples_needed",
+    "steady_state",
     "summarize",
     "t_quantile",
     "trimmed_mean",

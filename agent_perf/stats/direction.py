@@ -27,7 +27,7 @@ def direction(metric: str) -> Direction:
 
     Times, memory and work are costs: what is not known is better when there is less of it.
     """
-    if metric in _MORE_IS_BETTER:
+    if metric in _MORE_IS_BETTER or metric.startswith("check.goodput"):
         return Direction.MORE_IS_BETTER
     if metric in _NO_FEWER:
         return Direction.NO_FEWER

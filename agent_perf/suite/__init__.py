@@ -4,6 +4,13 @@ from agent_perf.load import Ask, Request
 from agent_perf.sim import CpuMode
 from agent_perf.suite.capacity import breaking_point, capacity_of, find_capacity, probe_at
 from agent_perf.suite.catalog import Catalog, load_catalog
+from agent_perf.suite.checks import (
+    Check,
+    breaker_closes,
+    breaker_opens,
+    goodput_at_least,
+    recovers_within,
+)
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
 from agent_perf.suite.duet import DuetPlan, Duets, run_duets
@@ -20,6 +27,7 @@ __all__ = [
     "Broken",
     "CaseResult",
     "Catalog",
+    "Check",
     "CpuMode",
     "DuetPlan",
     "Duets",
@@ -29,13 +37,17 @@ __all__ = [
     "Tree",
     "World",
     "arrange",
+    "breaker_closes",
+    "breaker_opens",
     "breaking_point",
     "capacity_of",
     "find_capacity",
+    "goodput_at_least",
     "lay_out",
     "load_catalog",
     "measure_tree",
     "probe_at",
+    "recovers_within",
     "run_cases",
     "run_duets",
     "run_in_fork",

@@ -16,6 +16,7 @@ from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
 from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
 from agent_perf.sim.faults import Fault, check_faults
+from agent_perf.suite.checks import Check, check_checks
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
@@ -48,6 +49,7 @@ class Scenario:
             think, ask and wait, *requests* of them in all.
         limits: What *load* keeps within.
         faults: What goes wrong, and when, counted from the end of the warm-up.
+        checks: What it promises of them.
         cpu: What CPU time is charged for.
         virtual_limit_s: Virtual time after which the simulation is stopped as one that
             never ends, > 0.
@@ -68,6 +70,7 @@ class Scenario:
     load: Shape | None = None
     limits: Limits = NO_LIMITS
     faults: tuple[Fault, ...] = ()
+    checks: tuple[Check, ...] = ()
     cpu: CpuMode = CpuMode.NONE
     virtual_limit_s: float = VIRTUAL_LIMIT_S
     executor: ExecutorPolicy = "refuse"
@@ -100,6 +103,7 @@ class Scenario:
 
     def _check_promises(self) -> None:
         check_faults(self.faults)
+        check_checks(self.checks, self.faults)
         for metric, at_most in self.targets.items():
             if not 0 < at_most < float("inf"):
                 raise ConfigError(
@@ -141,6 +145,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     load: Shape | None = None,
     limits: Limits = NO_LIMITS,
     faults: tuple[Fault, ...] = (),
+    checks: tuple[Check, ...] = (),
     cpu: str = "none",
     virtual_limit_s: float = VIRTUAL_LIMIT_S,
     executor: ExecutorPolicy = "refuse",
@@ -188,6 +193,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             load=load,
             limits=limits,
             faults=faults,
+            checks=checks,
             cpu=cpu_mode(cpu, f"scenario {name}"),
             virtual_limit_s=virtual_limit_s,
             executor=executor,

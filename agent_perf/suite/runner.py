@@ -14,6 +14,7 @@ from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, dri
 from agent_perf.measure import Recorder, Recording, current_environment
 from agent_perf.records import Run, Tier
 from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
+from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import BeginningLedger, Incidents
 from agent_perf.suite.watch import Probe, Watch, charging_of
@@ -92,6 +93,13 @@ def run_scenario(
         timeline=recording.timeline,
         fault_windows=incidents.fault_windows,
         states=incidents.states,
+        checks=judge_checks(
+            scenario.checks,
+            recording.timeline,
+            incidents.fault_windows,
+            incidents.states,
+            recording.duration_ns,
+        ),
     )
 
 

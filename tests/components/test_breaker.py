@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -178,3 +179,34 @@ def test_arguments_are_checked(bad: dict[str, float]) -> None:
     """
     with pytest.raises(ConfigError):
         CircuitBreaker(**bad)
+
+
+def test_changes_are_told_once_each() -> None:
+    """
+    Open, half-open and closed are told as they come about, and nothing else is.
+    """
+    told: list[str] = []
+    now_s = 0.0
+    breaker = CircuitBreaker(failures_max=2, open_s=5, clock=lambda: now_s, on_change=told.append)
+
+    async def call(*, good: bool) -> None:
+        if not good:
+            raise ValueError("down")
+
+    async def attempt(*, good: bool) -> None:
+        with contextlib.suppress(ValueError, CircuitOpenError):
+            await breaker.call(lambda: call(good=good))
+
+    async def story() -> None:
+        nonlocal now_s
+        for good in (True, False, True, False, False, False):
+            await attempt(good=good)
+        now_s = 5.0
+        await attempt(good=False)
+        now_s = 10.0
+        await attempt(good=True)
+        await attempt(good=True)
+
+    asyncio.run(story())
+
+    assert ["open", "half-open", "open", "half-open", "closed"] == told
