@@ -58,6 +58,9 @@ class World:
         self.draws = draws
         self.witness = witness
         self.incidents = IncidentDesk(faults, loop=loop, draws=draws, witness=witness)
+        if tier is Tier.WIRE:
+            # At once: clients that the system makes itself find them by name.
+            _ = self.redis, self.http
 
     def now_s(self) -> float:
         """Return the virtual time in seconds since the world began."""
