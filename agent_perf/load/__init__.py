@@ -2,6 +2,7 @@
 
 from agent_perf.load.arrivals import Arrival, Dice, Limits, Shape
 from agent_perf.load.closed import Closed, drive_for
+from agent_perf.load.crowds import Crowd
 from agent_perf.load.driver import (
     NO_LIMITS,
     SETTLE_S,
@@ -25,6 +26,7 @@ __all__ = [
     "Burst",
     "Closed",
     "Constant",
+    "Crowd",
     "Desk",
     "Dice",
     "Gamma",

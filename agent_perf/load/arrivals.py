@@ -20,7 +20,8 @@ GAPS: Final = {
 }
 """Coefficient of variation of the gaps to the table that they are drawn from; 0 is even."""
 
-_OPERATION: Final = "arrival"
+# No scenario draws under this name, so none moves an arrival.
+_OPERATION: Final = "load.arrival"
 
 
 class Arrival(NamedTuple):

@@ -193,7 +193,7 @@ def _dealt(requests: Sequence[tuple[Request, int]], draws: Draws) -> Request:
     bounds = tuple(accumulate(weight for _, weight in requests))
 
     async def dealt(ask: Ask) -> str | None:
-        point = draws.u53_for("mix", ask.request_id) * bounds[-1] // U53
+        point = draws.u53_for("load.mix", ask.request_id) * bounds[-1] // U53
         index = next(i for i, bound in enumerate(bounds) if point < bound)
         return await requests[index][0](ask)
 

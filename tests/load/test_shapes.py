@@ -13,6 +13,7 @@ from agent_perf.load import (
     Burst,
     Closed,
     Constant,
+    Crowd,
     Gamma,
     Limits,
     Poisson,
@@ -138,6 +139,26 @@ def test_an_hour_of_load_needs_no_list() -> None:
 
     assert 2_592_000_000 == month.expected_count
     assert 5 == len(list(islice(month.arrivals(Draws(1)), 5)))
+
+
+def test_a_crowd_asks_by_chance_at_the_same_instants() -> None:
+    """
+    Users are drawn, evenly or a few more often; when requests arrive does not change.
+    """
+    shape = Poisson(rate_hz=100, for_s=20)
+    even = list(Crowd(shape=shape, users=10).arrivals(Draws(1)))
+    uneven = list(Crowd(shape=shape, users=10, exponent=1).arrivals(Draws(1)))
+
+    assert instants(shape) == [at_ns for at_ns, _, _ in even] == [at_ns for at_ns, _, _ in uneven]
+    share = len(even) / 10
+    assert all(
+        abs(sum(arrival.user == user for arrival in even) - share) < 3.5 * math.sqrt(share)
+        for user in range(10)
+    )
+    first, last = (sum(arrival.user == user for arrival in uneven) for user in (0, 9))
+    assert first > 5 * last
+    with pytest.raises(ConfigError, match="users=0"):
+        Crowd(shape=shape, users=0)
 
 
 segments = st.builds(

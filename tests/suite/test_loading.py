@@ -1,12 +1,17 @@
 """Scenarios under a shape of load."""
 
 import asyncio
+import gc
 
+import psutil
 import pytest
+from sqlalchemy import text
 
 from agent_perf import scenario
 from agent_perf.errors import ConfigError, UsageError
-from agent_perf.load import Burst, Closed, Constant, Limits, Poisson, Spike
+from agent_perf.load import Burst, Closed, Constant, Limits, Poisson, Soak, Spike
+from agent_perf.records import Tier
+from agent_perf.sim import Reply
 from agent_perf.suite import run_load, run_scenario
 
 
@@ -194,6 +199,44 @@ def test_cpu_time_is_charged_as_the_scenario_asks() -> None:
         load.trace_digest,
         load.environment,
     )
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_fifty_thousand_requests() -> None:
+    """
+    From 10,000 requests to 50,000, through stubs of Redis, SQL and HTTP, the process grows
+    by less than 5 %, though each asks another URL.
+    """
+    resident: list[int] = []
+
+    @scenario("shop.soak", think=None)
+    async def soak(world):
+        redis, http = world.redis.client(), world.http.client()
+        engine = world.database.engine()
+
+        async def look_up(request):
+            return Reply(content=b"{}")
+
+        world.http.mount("tool.sim", look_up)
+
+        async def request(ask):
+            if ask.request_id in {10_000, 49_000}:
+                gc.collect()
+                resident.append(psutil.Process().memory_info().rss)
+            await redis.get(f"a:{ask.request_id % 1000}")
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+            await http.get(f"http://tool.sim/{ask.request_id}")
+
+        yield request
+        await http.aclose()
+        await engine.dispose()
+        await redis.aclose()
+
+    load = run_load(soak, Soak(rate_hz=50, for_s=1000), tier=Tier.STUB)
+
+    assert load.latency.count == load.good > 49_500
+    assert resident[1] < resident[0] * 1.05
 
 
 async def queue_of_nothing(world):
