@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from agent_perf.errors import SampleError, StoreError
-from agent_perf.records import Capacity, Decision, DuetRun, Failure, LoadRun, Run, Step
+from agent_perf.records import Capacity, Cassette, Decision, DuetRun, Failure, LoadRun, Run, Step
 
 SCHEMA_VERSION: Final = 1
 
@@ -138,6 +138,17 @@ def dump_duets(duets: Sequence[DuetRun]) -> bytes:
 def load_duets(data: bytes, source: str) -> tuple[DuetRun, ...]:
     """Return the sampled rounds in a file's content; errors as in load_run."""
     return _load("duets", data, source, tuple[DuetRun, ...])
+
+
+def dump_cassette(cassette: Cassette) -> bytes:
+    """Return *cassette* as a file's content, one line for each chunk."""
+    # It is committed and reviewed, so that it is written for people.
+    return msgspec.json.format(_dump("cassette", cassette), indent=1) + b"\n"
+
+
+def load_cassette(data: bytes, source: str) -> Cassette:
+    """Return the cassette in a file's content; errors as in load_run."""
+    return _load("cassette", data, source, Cassette)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
 from agent_perf.records.capacity import Capacity, Probe, Promise
+from agent_perf.records.cassette import Cassette, Chunk, Recording
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.judgement import (
     WORST_FIRST,
@@ -34,8 +35,10 @@ __all__ = [
     "Breach",
     "Bucket",
     "Capacity",
+    "Cassette",
     "Cause",
     "CheckResult",
+    "Chunk",
     "Comparison",
     "Decision",
     "DuetRun",
@@ -52,6 +55,7 @@ __all__ = [
     "Point",
     "Probe",
     "Promise",
+    "Recording",
     "Run",
     "Series",
     "Shift",

@@ -13,6 +13,7 @@ from agent_perf.sim.services.llm.mishaps import (
     truncated,
 )
 from agent_perf.sim.services.llm.prices import PRICES, Price
+from agent_perf.sim.services.llm.recording import record
 from agent_perf.sim.services.llm.turns import Turn, call_tool, templated, text
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "fail",
     "malformed_tool",
     "rate_limited",
+    "record",
     "slow_first_token",
     "stall",
     "templated",

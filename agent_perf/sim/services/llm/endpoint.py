@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent_perf.errors import ConfigError
@@ -24,9 +25,10 @@ from agent_perf.sim.services.llm.delivery import JSON_HEADERS, Delivery, wait
 from agent_perf.sim.services.llm.embeddings import embeddings, parse_embeddings
 from agent_perf.sim.services.llm.messages_wire import MessagesApi
 from agent_perf.sim.services.llm.openai_errors import check_post
+from agent_perf.sim.services.llm.playing import Player, player_of
 from agent_perf.sim.services.llm.prices import PRICES, Price
 from agent_perf.sim.services.llm.prompt_cache import PromptCache
-from agent_perf.sim.services.llm.quota import Quota
+from agent_perf.sim.services.llm.quota import LimitReached, Quota
 from agent_perf.sim.services.llm.refusal import Refusal, refusal_of
 from agent_perf.sim.services.llm.responses_wire import ResponsesApi
 from agent_perf.sim.services.llm.script import Progress, Script, content_of, script_of
@@ -99,6 +101,7 @@ class SimLlm:
         self._till = Till(witness, prices, default_price)
         self._prompt_cache = PromptCache()
         self._quota: Quota | None = None
+        self._player: Player | None = None
         self._script = _NO_TURNS
         self._routes: list[tuple[Callable[[ChatRequest], bool], Script]] = []
         self._progress = Progress()
@@ -145,6 +148,22 @@ class SimLlm:
         """Let *model* cost *price*, whatever the table says."""
         self._till.prices[model] = price
 
+    def cassette(self, path: str | Path, *, ignore: Iterable[str] = ()) -> None:
+        """
+        Answer what `record` kept in the file *path*, as late as it was, and nothing else.
+
+        A request is known by its method, path and body. Scripts and limits rest.
+
+        Args:
+            path: The file.
+            ignore: Names of the body's fields that do not matter, such as ``metadata``.
+
+        Raises:
+            ConfigError: If the file cannot be read, or is empty.
+            StoreError: If it is cut, of another kind, or of a newer schema.
+        """
+        self._player = player_of(Path(path), tuple(ignore), self._till, self._witness)
+
     def openai(self, **client_kwargs: Any) -> openai.AsyncOpenAI:
         """Return openai's own client of this endpoint; arguments as its class takes them."""
         client: openai.AsyncOpenAI = sdk_client(
@@ -164,6 +183,8 @@ class SimLlm:
         return client
 
     async def _answer(self, request: SimRequest) -> Reply:
+        if self._player is not None:
+            return await self._player.answer(request)
         api = self._apis.get(request.path, self._other_paths)
         try:
             if request.path not in self._apis:
@@ -235,17 +256,15 @@ class SimLlm:
 
     def _admit(self, api: Api, tokens: int) -> tuple[tuple[str, str], ...]:
         """Return the headers that tell the limits; raises Refusal if one is reached."""
-        quota = self._quota
-        if quota is None:
+        if self._quota is None:
             return ()
-        now_ns, now_s = sim_loop().now_ns, self._clock_s()
         try:
-            quota.admit(tokens, now_ns)
-        except Refusal as refusal:
+            limits = self._quota.admit(tokens, sim_loop().now_ns, self._clock_s())
+        except LimitReached as reached:
             self._witness.count("llm_rate_limited", 1)
-            refusal.headers = api.limit_headers(quota.limits(now_ns, now_s))
+            reached.headers = api.limit_headers(reached.limits)
             raise
-        return api.limit_headers(quota.limits(now_ns, now_s))
+        return api.limit_headers(limits)
 
     def _script_for(self, chat: ChatRequest) -> Script:
         for predicate, script in self._routes:

@@ -44,28 +44,60 @@ class Quota:
             )
         self._buckets = {kind: _Bucket(rate) for kind, rate in rates.items()}
 
-    def admit(self, tokens: int, now_ns: int) -> None:
+    def admit(self, tokens: int, now_ns: int, now_s: float) -> Mapping[str, Limit]:
         """
-        Take a request of *tokens* tokens in, at virtual time *now_ns*.
+        Take a request of *tokens* tokens in, and return the state of each limit after it.
+
+        Args:
+            tokens: >= 0.
+            now_ns: Virtual time.
+            now_s: The Unix time then.
 
         Raises:
-            Refusal: If a limit is reached: status 429, and when to try again.
+            LimitReached: If it cannot be: status 429, and when to try again.
         """
         sizes = {"requests": 1, "tokens": tokens}
-        waits_ns = {}
+        waits_ns: dict[str, int | None] = {
+            kind: bucket.wait_ns(sizes[kind], now_ns) for kind, bucket in self._buckets.items()
+        }
+        for kind, wait_ns in waits_ns.items():
+            if wait_ns is None or (wait_ns and wait_ns == max(w or 0 for w in waits_ns.values())):
+                limits = self._limits(now_ns, now_s)
+                raise LimitReached(kind, sizes[kind], wait_ns, limits)
         for kind, bucket in self._buckets.items():
-            if sizes[kind] > bucket.per_min:
-                raise _refusal(kind, bucket.per_min, sizes[kind], None)
-            waits_ns[kind] = bucket.wait_ns(sizes[kind], now_ns)
-        kind = max(waits_ns, key=lambda name: waits_ns[name])
-        if waits_ns[kind]:
-            raise _refusal(kind, self._buckets[kind].per_min, sizes[kind], waits_ns[kind] / NS)
-        for name, bucket in self._buckets.items():
-            bucket.take(sizes[name])
+            bucket.take(sizes[kind])
+        return self._limits(now_ns, now_s)
 
-    def limits(self, now_ns: int, now_s: float) -> Mapping[str, Limit]:
-        """Return the state of each limit; *now_s* is the Unix time at *now_ns*."""
+    def _limits(self, now_ns: int, now_s: float) -> Mapping[str, Limit]:
         return {kind: bucket.limit(now_ns, now_s) for kind, bucket in self._buckets.items()}
+
+
+class LimitReached(Refusal):
+    """
+    The refusal of a request of *amount* *kind*, which would get in after *wait_ns*.
+
+    Attributes:
+        limits: The state of each limit.
+    """
+
+    def __init__(
+        self, kind: str, amount: int, wait_ns: int | None, limits: Mapping[str, Limit]
+    ) -> None:
+        wait_s = None if wait_ns is None else wait_ns / NS
+        way_out = (
+            "Request too large: it will never fit."
+            if wait_s is None
+            else f"Please try again in {wait_s:.3f}s."
+        )
+        super().__init__(
+            429,
+            f"Rate limit reached on {kind} per min: Limit {limits[kind].per_min}, "
+            f"Requested {amount}. {way_out}",
+            kind=kind,
+            code="rate_limit_exceeded",
+            retry_after_s=wait_s,
+        )
+        self.limits = limits
 
 
 class _Bucket:
@@ -75,8 +107,10 @@ class _Bucket:
         self._level = per_min * _MINUTE_NS
         self._at_ns = 0
 
-    def wait_ns(self, amount: int, now_ns: int) -> int:
-        """Return in how many ns there is *amount*: 0 if now."""
+    def wait_ns(self, amount: int, now_ns: int) -> int | None:
+        """Return in how many ns there is *amount*: 0 if now; None if never."""
+        if amount > self.per_min:
+            return None
         full = self.per_min * _MINUTE_NS
         self._level = min(full, self._level + (now_ns - self._at_ns) * self.per_min)
         self._at_ns = now_ns
@@ -86,25 +120,10 @@ class _Bucket:
         self._level -= amount * _MINUTE_NS
 
     def limit(self, now_ns: int, now_s: float) -> Limit:
-        full_in_s = self.wait_ns(self.per_min, now_ns) / NS
+        full_in_s = (self.wait_ns(self.per_min, now_ns) or 0) / NS
         return Limit(
             per_min=self.per_min,
             remaining=self._level // _MINUTE_NS,
             reset_at_s=now_s + full_in_s,
             reset_in_s=full_in_s,
         )
-
-
-def _refusal(kind: str, per_min: int, amount: int, wait_s: float | None) -> Refusal:
-    way_out = (
-        "Request too large: it will never fit."
-        if wait_s is None
-        else f"Please try again in {wait_s:.3f}s."
-    )
-    return Refusal(
-        429,
-        f"Rate limit reached on {kind} per min: Limit {per_min}, Requested {amount}. {way_out}",
-        kind=kind,
-        code="rate_limit_exceeded",
-        retry_after_s=wait_s,
-    )

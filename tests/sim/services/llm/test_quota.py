@@ -26,13 +26,13 @@ def test_wait_is_exact(per_min: int, gaps_ns: list[int]) -> None:
     for gap_ns in gaps_ns:
         now_ns += gap_ns
         try:
-            quota.admit(1, now_ns)
+            quota.admit(1, now_ns, 0.0)
         except Refusal as refusal:
             wait_ns = round((refusal.retry_after_s or 0) * NS)
             with pytest.raises(Refusal):
-                quota.admit(1, now_ns + wait_ns - 1)
+                quota.admit(1, now_ns + wait_ns - 1, 0.0)
             now_ns += wait_ns
-            quota.admit(1, now_ns)
+            quota.admit(1, now_ns, 0.0)
 
 
 @given(
@@ -47,7 +47,7 @@ def test_never_more_than_the_bucket(per_min: int, sizes: list[tuple[int, int]]) 
     for gap_ns, size in sizes:
         now_ns += gap_ns
         try:
-            quota.admit(size, now_ns)
+            quota.admit(size, now_ns, 0.0)
         except Refusal:
             continue
         admitted.append((now_ns, size))

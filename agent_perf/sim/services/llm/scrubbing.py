@@ -1,0 +1,141 @@
+"""
+What must not be in a cassette, taken out; and requests as they are compared.
+
+Of headers, only those are kept that clients act upon and that hold no secret. In bodies and
+paths, secrets are known by their form, by the name before them, or because the request's own
+headers carry them. One that a stream brings in pieces, some characters in each event, is
+known by no form: do not let a model recite secrets into a cassette.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+REDACTED: Final = "[redacted]"
+_SECRET_LENGTH_MIN: Final = 8
+
+_FORMS: Final = (
+    r"(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}",
+    r"\b(?:sk|pk|rk|key|org|proj|user|asst|sess)[-_][A-Za-z0-9_-]{8,}",
+    r"\bAIza[A-Za-z0-9_-]{20,}",
+    r"\bgh[a-z]_[A-Za-z0-9]{20,}",
+    r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+    r"\bxox[a-z]-[A-Za-z0-9-]{10,}",
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*",
+    r"(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)",
+)
+_NAMES: Final = (
+    r"(?:x[-_])?api[-_]?key|authorization|(?:set-)?cookie|(?:client|app)?[-_]?secret|password|"
+    r"(?:access|refresh|id|auth)[-_]token|organi[sz]ation|signature|sig|token|key"
+)
+_IN_URL: Final = rf"(?<=[?&])(?:{_NAMES})=[^&\s\"'\\]+"
+# JSON, also inside of a JSON string, where its quotes are escaped.
+_IN_JSON: Final = rf'\\*"(?:{_NAMES})\\*"\s*:\s*\\*"(?:[^"\\]|\\(?!")[^"])*'
+_JSON_NAME: Final = re.compile(r'\\*"[^"\\]*\\*"\s*:\s*\\*"')
+_SECRETS: Final = re.compile(
+    f"(?P<json>(?i:{_IN_JSON}))|(?P<url>(?i:{_IN_URL}))|{'|'.join(_FORMS)}"
+)
+_KEPT: Final = re.compile(
+    r"content-type|retry-after(-ms)?|(x|anthropic)-ratelimit-(limit-|remaining-|reset-)?"
+    r"(requests|tokens|input-tokens|output-tokens)(-limit|-remaining|-reset)?"
+)
+_SECRET_HEADERS: Final = re.compile(r"auth|key|cookie|organi|project|token|secret", re.IGNORECASE)
+
+
+def own_secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the secrets in a request's *headers*, to be looked for elsewhere."""
+    values = [value for name, value in headers.items() if _SECRET_HEADERS.search(name)]
+    words = [word for value in values for word in re.split(r"[\s;,=]+", value)]
+    secrets = {one for one in (*values, *words) if len(one) >= _SECRET_LENGTH_MIN}
+    return tuple(sorted(secrets, key=len, reverse=True))
+
+
+def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return those of an answer's *headers* that a cassette keeps."""
+    return tuple((name, value) for name, value in headers if _KEPT.fullmatch(name.lower()))
+
+
+def scrubbed(text: str, secrets: Sequence[str] = ()) -> str:
+    """Return *text* without what looks like a secret, and without *secrets*."""
+    return "".join(scrubbed_parts([text], secrets))
+
+
+def scrubbed_parts(parts: Sequence[str], secrets: Sequence[str] = ()) -> list[str]:
+    """
+    Return *parts* of one text likewise, also where a secret lies across two of them.
+
+    What replaces it stands in the part in which it begins.
+    """
+    text = "".join(parts)
+    found = _spans(text, secrets)
+    result, begin = [], 0
+    for part in parts:
+        end = begin + len(part)
+        kept, position = [], begin
+        for low, high in found:
+            if low < end and high > begin:
+                kept.append(text[position:low])
+                kept.append(REDACTED if low >= begin else "")
+                position = min(high, end)
+        kept.append(text[position:end])
+        result.append("".join(kept))
+        begin = end
+    return result
+
+
+def _spans(text: str, secrets: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where in *text* secrets lie, in order, none of them touching another."""
+    spans = [_value_span(match) for match in _SECRETS.finditer(text)]
+    for secret in secrets:
+        spans += [match.span() for match in re.finditer(re.escape(secret), text)]
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(spans):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _value_span(match: re.Match[str]) -> tuple[int, int]:
+    # The name before the secret stays: it tells what was there.
+    low, high = match.span()
+    if match["url"] is not None:
+        return low + match[0].index("=") + 1, high
+    if match["json"] is not None:
+        name = _JSON_NAME.match(match[0])
+        assert name is not None
+        return low + name.end(), high
+    return low, high
+
+
+def comparable_path(path: str) -> str:
+    """Return *path* as it is compared: without its query, from ``/v1/`` on."""
+    bare = path.partition("?")[0]
+    return scrubbed(bare[max(0, bare.rfind("/v1/")) :])
+
+
+def comparable_body(content: bytes, ignore: Iterable[str] = (), secrets: Sequence[str] = ()) -> str:
+    """
+    Return a request's body as it is compared.
+
+    Args:
+        content: As it was sent.
+        ignore: Names of its fields that do not matter.
+        secrets: To be taken out, with what looks like one.
+    """
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return scrubbed(content.decode("utf-8", "replace"), secrets)
+    if isinstance(value, dict):
+        value = {name: value[name] for name in value if name not in set(ignore)}
+    return scrubbed(_encoder.encode(value).decode(), secrets)
+
+
+_encoder: Final = msgspec.json.Encoder(order="sorted")
