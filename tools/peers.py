@@ -1,7 +1,7 @@
 """
 Print how many requests to an agent's model simpy and virtual clocks make per CPU second.
 
-Run as ``tox -e peers``. All run the same path (see peer_models.py) with the same draws and
+Run as ``tox -e peers``. All run the same path (see tests/sim/agent_path.py) with the same draws and
 keep the same book; the books are compared first. Figures are the best of several rounds in
 turn, with the garbage collector off, after one round that is not counted.
 """
@@ -21,11 +21,11 @@ import aiotools
 import looptime
 import trio
 import trio.testing
-from peer_models import AsyncioModel, Book, SimpyModel, Tape, TrioModel, draw_tape
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from agent_perf.sim import simulate
+from tests.sim.agent_path import AsyncioModel, Book, SimpyModel, Tape, TrioModel, draw_tape
 from tests.sim.stdlib_loop import StdlibLoop
 
 REQUESTS: Final = 1_000

@@ -10,7 +10,8 @@ from typing import Final
 from agent_perf.errors import SimDeadlock, SimLivelock, SimOverrun
 from agent_perf.sim.steps import task_place
 
-_TASKS_SHOWN_MAX: Final = 20
+_PLACES_SHOWN_MAX: Final = 20
+_NAMES_SHOWN_MAX: Final = 3
 
 
 def deadlock(loop: asyncio.AbstractEventLoop) -> SimDeadlock:
@@ -41,11 +42,21 @@ def overrun(loop: asyncio.AbstractEventLoop, steps: int) -> SimOverrun:
 
 
 def _pending(loop: asyncio.AbstractEventLoop) -> str:
-    tasks = sorted(asyncio.all_tasks(loop), key=_by_name)
-    lines = [f"  {task.get_name()}: {task_place(task)}" for task in tasks[:_TASKS_SHOWN_MAX]]
-    if len(tasks) > _TASKS_SHOWN_MAX:
-        lines.append(f"  ... and {len(tasks) - _TASKS_SHOWN_MAX} more")
+    places: dict[str, list[str]] = {}
+    for task in sorted(asyncio.all_tasks(loop), key=_by_name):
+        places.setdefault(task_place(task), []).append(task.get_name())
+    # A pool of workers waits at one place: the others are what tells why.
+    lines = [f"  {_names(names)}: {place}" for place, names in places.items()]
+    if len(lines) > _PLACES_SHOWN_MAX:
+        lines[_PLACES_SHOWN_MAX:] = [f"  ... and {len(lines) - _PLACES_SHOWN_MAX} more places"]
     return "\n".join(lines) or "  (none)"
+
+
+def _names(names: list[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    more = ", ..." if len(names) > _NAMES_SHOWN_MAX else ""
+    return f"{len(names)} tasks, {', '.join(names[:_NAMES_SHOWN_MAX])}{more}"
 
 
 def _by_name(task: asyncio.Task[object]) -> tuple[int, str]:

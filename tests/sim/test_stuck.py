@@ -46,9 +46,9 @@ def test_a_deadlock_names_the_tasks_and_the_lines_they_wait_at() -> None:
     assert f"main {__file__}:{main.__code__.co_firstlineno + 2}" in message
 
 
-def test_a_deadlock_lists_twenty_tasks_in_their_order() -> None:
+def test_tasks_that_wait_at_one_place_are_told_once() -> None:
     """
-    Of many stuck tasks the first twenty are told, by number and not by letter.
+    Of thirty tasks at one line the first three are named, by number and not by letter.
     """
 
     async def main(loop: SimLoop) -> None:
@@ -58,11 +58,33 @@ def test_a_deadlock_lists_twenty_tasks_in_their_order() -> None:
     with pytest.raises(SimDeadlock) as caught:
         simulate(main)
 
+    first, *others = str(caught.value).splitlines()[1:]
+    assert first.startswith("  Task-1: test_tasks_that_wait_at_one_place")
+    assert ["  30 tasks, Task-2, Task-3, Task-4, ..."] == [
+        line.partition(": Event.wait ")[0] for line in others
+    ]
+
+
+def test_a_deadlock_lists_twenty_places() -> None:
+    """
+    Of many places, in the order of their tasks, the first twenty are told.
+    """
+
+    async def main(loop: SimLoop) -> None:
+        never = asyncio.Event()
+        scope = {"never": never}
+        for number in range(24):
+            exec(f"async def wait_{number}(): await never.wait()", scope)
+        await asyncio.gather(*[scope[f"wait_{number}"]() for number in range(24)])  # type: ignore[operator]
+
+    with pytest.raises(SimDeadlock) as caught:
+        simulate(main)
+
     lines = str(caught.value).splitlines()
     assert [f"Task-{i}" for i in range(1, 21)] == [
         line.strip().partition(":")[0] for line in lines[1:21]
     ]
-    assert "  ... and 11 more" == lines[21]
+    assert "  ... and 5 more places" == lines[21]
 
 
 def test_polling_without_sleeping_is_a_livelock() -> None:

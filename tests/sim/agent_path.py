@@ -1,5 +1,5 @@
 """
-One request path of an agent, as programs of simpy, trio and asyncio: for tools/peers.py.
+One request path of an agent, as programs of simpy, trio and asyncio.
 
 Session, cache; on a miss two statements over one of few connections, a model that streams,
 two tools side by side, the model again, a statement, a write to the cache. What each wait
