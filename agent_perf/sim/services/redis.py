@@ -46,7 +46,7 @@ class SimRedis:
     One Redis server, and clients for it.
 
     Args:
-        draws: Latencies ``redis.connect`` and ``redis.trip``.
+        draws: Latencies ``redis.connect`` and ``redis.trip``, and what SPOP and its like pick.
         witness: Told of connects, trips, commands, hits, misses and bytes.
         command_ns: Time the server's one worker spends on a command, in ns, >= 0.
 
@@ -62,7 +62,7 @@ class SimRedis:
             raise ConfigError(f"command_ns={command_ns}; want an integer >= 0")
         self.draws = draws
         self.witness = witness
-        self.server = RedisServer()
+        self.server = RedisServer(draws.u53)
         self.faults: FaultPoint | None = None
         self.leave_ns = 0
         self.connection_class = type("SimRedisConnection", (SimRedisConnection,), {"service": self})

@@ -19,6 +19,7 @@ from fakeredis import FakeServer
 from fakeredis._helpers import NoResponse, SimpleError, SimpleString
 from fakeredis.aioredis import AsyncFakeSocket
 
+from agent_perf.sim.services.redis_dice import dice, is_chancy
 from agent_perf.sim.services.redis_wire import encode, encode_push, lookups
 
 SERVER_VERSION: Final = (8, 0)
@@ -28,10 +29,17 @@ _UNORDERED: Final = frozenset({"sdiff", "sinter", "smembers", "sunion"})
 
 
 class RedisServer(FakeServer):
-    """The data, and the clients that wait for some of it."""
+    """
+    The data, and the clients that wait for some of it.
 
-    def __init__(self) -> None:
+    Args:
+        draw: Gives the next draw for an operation of the running request; by these the
+            server picks at random. None: by the module `random`.
+    """
+
+    def __init__(self, draw: Callable[[str], int] | None = None) -> None:
         super().__init__(version=SERVER_VERSION)
+        self.draw = draw
         databases: Any = self.dbs
         make_database = databases.default_factory
         self.dbs = defaultdict(lambda: self._watched(make_database()))
@@ -119,6 +127,9 @@ class RedisSession(AsyncFakeSocket):
             # server refuses, and the client then does without.
             self._answering = True
             self.put_response(SimpleError("ERR unknown subcommand 'MAINT_NOTIFICATIONS'."))
+        elif is_chancy(name, self._queued):
+            with dice(self._hub.draw):
+                self._process_command(fields)
         else:
             self._process_command(fields)
         self._executing = self._answering = False
