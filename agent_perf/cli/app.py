@@ -236,6 +236,31 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; cpu_costs.json beside the benchmarks if not given.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Rounds per operation; the least CPU time counts.",
+)
+def calibrate(output: Path | None, rounds: int) -> None:
+    """
+    Measure what operations cost in CPU time here, for scenarios with cpu="operations".
+
+    The numbers are written as integers, to be committed: from then on they are the same
+    on every machine.
+    """
+    from agent_perf.cli.calibrate import run_calibration
+
+    _end(run_calibration(output, rounds=rounds))
+
+
+@cli.command()
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @click.option(
     "--times",
