@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import cache
 
 import httpx
@@ -19,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent_perf import Scenario, World, scenario
 from agent_perf.asv_plugin import per_call
+from agent_perf.load import Soak
 from agent_perf.sim import U53, Reply, SimRequest, llm
+from agent_perf.sim.faults import errors, hang, outage, reset, slow
 from agent_perf.suite import Ask, Request, run_scenario
 
 REQUESTS = 1_000
@@ -106,6 +109,27 @@ def agent_path_scenario() -> Scenario:
             await engine.dispose()
 
     return agent_path
+
+
+FAULTS = (
+    errors("llm", ratio=0.5, status=429, retry_after_s=1.0, at_s=600, for_s=60),
+    hang("llm", at_s=900, for_s=5),
+    reset("llm", probability=0.3, at_s=1_200, for_s=60),
+    slow("tool.sim", factor=20, at_s=1_500, for_s=60),
+    outage("redis", at_s=1_800, for_s=30),
+    slow("redis", added_s=0.05, at_s=2_100, for_s=60),
+    slow("database", added_s=0.1, at_s=2_400, for_s=60),
+    slow("llm", factor=4, at_s=2_700, for_s=60),
+    outage("database", at_s=3_000, for_s=5),
+)
+
+
+@cache
+def soak_scenario() -> Scenario:
+    """Return an hour of the agent's path at 20 requests a second, nine things going wrong in it."""
+    return replace(
+        agent_path_scenario(), name="simulator.soak", load=Soak(rate_hz=20), faults=FAULTS
+    )
 
 
 class Simulator:
