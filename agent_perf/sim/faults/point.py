@@ -13,13 +13,14 @@ from agent_perf.sim.draws import Draws
 from agent_perf.sim.faults.clock import FaultClock
 from agent_perf.sim.faults.fault import Fault, FaultKind
 from agent_perf.sim.faults.places import Place, running_place
-from agent_perf.sim.faults.windows import window_at
+from agent_perf.sim.faults.windows import next_begin_ns, window_at
 from agent_perf.sim.request import Witness
 from agent_perf.units import NS
 
 FOR_EVER: Final = -1
 """As a time to wait: nothing will ever come."""
 
+_NEVER_NS: Final = 1 << 80
 # A refused connect tells more than a hang, and a hang spares what comes after it the draw.
 _ORDER: Final = (
     FaultKind.OUTAGE,
@@ -87,6 +88,8 @@ class FaultPoint:
         self._slow = [fault for fault in self._faults if fault.kind is FaultKind.SLOW]
         self._partitions = [fault for fault in self._faults if fault.kind is FaultKind.PARTITION]
         self._dropped: dict[str, int] = {}
+        # Before it the clock shows times at which nothing is on; it never goes back.
+        self._calm_until_ns = 0
         self._open: dict[Callable[[], None], Place] = {}
 
     async def admit(self, operation: str, detail: str = "") -> None:
@@ -112,7 +115,7 @@ class FaultPoint:
         if not running_place().is_alive:
             raise PeerClosed(f"what a crashed worker sends does not reach {self.name}")
         now_ns = clock.now_ns()
-        if now_ns < 0:
+        if now_ns < 0 or self._is_calm(now_ns):
             return 0
         for fault in self._faults:
             if fault.kind is FaultKind.SLOW or not self._strikes(fault, operation, detail):
@@ -129,6 +132,8 @@ class FaultPoint:
     def blocked_ns(self, place: Place) -> int:
         """Return how long nothing passes between here and *place*: 0, or FOR_EVER."""
         now_ns = self._clock.now_ns()
+        if self._is_calm(now_ns):
+            return 0
         for fault in self._partitions:
             window = self._separates(fault, place) and window_at(fault, now_ns)
             if window:
@@ -148,6 +153,8 @@ class FaultPoint:
     def slowdowns(self, operation: str, detail: str = "") -> tuple[Fault, ...]:
         """Return what slows down an operation that begins now."""
         now_ns = self._clock.now_ns()
+        if self._is_calm(now_ns):
+            return ()
         struck = []
         for fault in self._slow:
             if (
@@ -195,6 +202,16 @@ class FaultPoint:
             if origin is place and callback in self._open:
                 self._count(fault)
                 callback()
+
+    def _is_calm(self, now_ns: int) -> bool:
+        """Return whether none of the faults is on: what is asked most, and nearly always so."""
+        if now_ns < self._calm_until_ns:
+            return True
+        if any(window_at(fault, now_ns) is not None for fault in self._faults):
+            return False
+        begins = (next_begin_ns(fault, now_ns) for fault in self._faults)
+        self._calm_until_ns = min((ns for ns in begins if ns is not None), default=_NEVER_NS)
+        return True
 
     def _strikes(self, fault: Fault, operation: str, detail: str) -> bool:
         if fault.kind is FaultKind.PARTITION and not self._separates(fault, running_place()):

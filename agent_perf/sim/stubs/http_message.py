@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from agent_perf.sim.stubs.refusal import refuse
 
+# Those of str.splitlines, but for "\r".
+_LINE_ENDS: Final = "\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -215,24 +217,21 @@ class StubResponse:
     async def aiter_raw(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Give the body's chunks as they arrive."""
         if chunk_size is not None:
-            refuse("response.aiter_bytes(chunk_size=...)")
-        if self.is_stream_consumed:
-            error: Exception = self.library.StreamConsumed()
-            raise error
-        if "content-encoding" in self._headers:
-            refuse("a compressed response")
-        self.is_stream_consumed = True
-        async for chunk in self._stream:
+            refuse("response.aiter_raw(chunk_size=...)")
+        async for chunk in self._begin_to_read():
             yield chunk
         await self.aclose()
 
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """Give the body's chunks as they arrive, or all of it if it has been read."""
+        if chunk_size is not None:
+            refuse("response.aiter_bytes(chunk_size=...)")
         if self._content is not None:
             yield self._content
             return
-        async for chunk in self.aiter_raw(chunk_size):
+        async for chunk in self._begin_to_read():
             yield chunk
+        await self.aclose()
 
     async def aiter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
         """Give the body's text as it arrives."""
@@ -247,17 +246,35 @@ class StubResponse:
 
     async def aiter_lines(self) -> AsyncIterator[str]:
         """Give the body's lines as they arrive, without their ends."""
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         begun = ""
-        async for text in self.aiter_text():
-            lines = (begun + text).splitlines(keepends=True)
+        # Not by way of the generators above: a model's answer has dozens of chunks, and each
+        # generator on their way costs as much as splitting them.
+        chunks = self.aiter_bytes() if self._content is not None else self._begin_to_read()
+        async for chunk in chunks:
+            text = begun + decode(chunk)
+            lines = text.splitlines()
             # A line may end in the next chunk, and "\r" with its "\n" there.
-            last = lines[-1]
-            complete = last.endswith("\n") or last != last.rstrip("\x0b\x0c\x85\u2028\u2029")
-            begun = "" if complete else lines.pop()
+            begun = ""
+            if text.endswith("\r"):
+                begun = lines.pop() + "\r"
+            elif text and text[-1] not in _LINE_ENDS:
+                begun = lines.pop()
             for line in lines:
-                yield line.splitlines()[0]
-        for line in begun.splitlines():
+                yield line
+        for line in (begun + decode(b"", True)).splitlines():
             yield line
+        await self.aclose()
+
+    def _begin_to_read(self) -> AsyncIterator[bytes]:
+        if self.is_stream_consumed:
+            error: Exception = self.library.StreamConsumed()
+            raise error
+        if "content-encoding" in self._headers:
+            refuse("a compressed response")
+        self.is_stream_consumed = True
+        chunks: AsyncIterator[bytes] = self._stream
+        return chunks
 
     async def aclose(self) -> None:
         """Give the connection back."""

@@ -179,7 +179,7 @@ class StubStream:
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         """Return the iterator over the chunks."""
-        return self
+        return self._chunks
 
     async def __anext__(self) -> Chunk:
         """Return the next chunk when it has arrived."""
