@@ -220,7 +220,9 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
 @click.option("--max-in-flight", "in_flight_max", type=int, help="Drop what would be beyond.")
 @click.option("--max-rate", "rate_max_hz", type=float, metavar="PER_S", help="Drop the rest.")
 @click.option("--find-knee", is_flag=True, help="Search the highest rate that keeps --target.")
-@click.option("--target", metavar="pN=SECONDS", help="As p95=0.15 or p99=150ms.")
+@click.option(
+    "--target", metavar="[PATH.]pN=SECONDS", help="As p95=0.15, p99=150ms or miss.p95=0.15."
+)
 @_reports
 @_format
 def load(scenarios: tuple[str, ...], **options: Any) -> None:

@@ -13,6 +13,7 @@ import click
 
 from agent_perf import codec
 from agent_perf.cli.load_text import capacity_lines, load_lines
+from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project
 from agent_perf.errors import TargetImportError, UsageError
@@ -109,15 +110,18 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         raise UsageError("--target says what --find-knee looks for; add it, or use --within")
     shape = shape_of(options, mix[0][0])
     named = shape.users if isinstance(shape, Trace) else 0
-    run = run_load(
-        mix,
-        shape,
-        users=options.users or named or 50,
-        tier=Tier(options.tier),
-        seed=options.seed,
-        limits=Limits(in_flight_max=options.in_flight_max, rate_max_hz=options.rate_max_hz),
-        good_within_s=options.within_s,
-    )
+    logged: list[str] = []
+    with tallied_logs(logged):
+        run = run_load(
+            mix,
+            shape,
+            users=options.users or named or 50,
+            tier=Tier(options.tier),
+            seed=options.seed,
+            limits=Limits(in_flight_max=options.in_flight_max, rate_max_hz=options.rate_max_hz),
+            good_within_s=options.within_s,
+        )
+    _tell(logged)
     if isinstance(shape, Trace) and shape.skipped_count:
         warn(f"{shape.name}: {shape.skipped_count:,} lines were no requests with a time")
     path = folder / f"{_file_name(mix)}.json"
@@ -187,21 +191,21 @@ def _arriving(options: LoadOptions, for_s: float) -> Shape:
 
 def promise_of(text: str | None) -> Promise:
     """
-    Return the promise that *text* makes: ``p95=0.15`` or ``p99=150ms``.
+    Return the promise that *text* makes: ``p95=0.15``, ``p99=150ms`` or ``miss.p95=0.15``.
 
     Raises:
         UsageError: If it makes none.
     """
-    found = re.fullmatch(r"(p\d+)=([0-9.]+)(ms|s|)", text or "")
+    found = re.fullmatch(r"(?:(\w+)\.)?(p\d+)=([0-9.]+)(ms|s|)", text or "")
     if found is None:
         raise UsageError(
             f"--target {text!r}; want a quantile and seconds, as p95=0.15 or p99=150ms"
         )
     try:
-        within_s = float(found[2]) * _UNIT_S[found[3]]
+        within_s = float(found[3]) * _UNIT_S[found[4]]
     except ValueError:
-        raise UsageError(f"--target {text!r}: {found[2]!r} is no number") from None
-    return Promise(quantile=found[1], within_s=within_s)
+        raise UsageError(f"--target {text!r}: {found[3]!r} is no number") from None
+    return Promise(path=found[1] or "", quantile=found[2], within_s=within_s)
 
 
 def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path) -> int:
@@ -214,14 +218,17 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
         )
     scenario = mix[0][0]
     low_hz = options.rate_hz if options.rate_hz is not None else 1.0
-    capacity = find_capacity(
-        scenario,
-        promise=promise_of(options.target),
-        low_hz=low_hz,
-        high_hz=options.to_hz if options.to_hz is not None else 1000 * low_hz,
-        for_s=options.for_s if options.for_s is not None else _FOR_S,
-        tier=Tier(options.tier),
-    )
+    logged: list[str] = []
+    with tallied_logs(logged):
+        capacity = find_capacity(
+            scenario,
+            promise=promise_of(options.target),
+            low_hz=low_hz,
+            high_hz=options.to_hz if options.to_hz is not None else 1000 * low_hz,
+            for_s=options.for_s if options.for_s is not None else _FOR_S,
+            tier=Tier(options.tier),
+        )
+    _tell(logged)
     path = folder / f"{scenario.name}.capacity.json"
     codec.write_atomic(path, codec.dump_capacity(capacity))
     if options.form == "json":
@@ -231,6 +238,11 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
             click.echo(line)
     say(f"written to {path}")
     return 0
+
+
+def _tell(logged: list[str]) -> None:
+    for line in logged:
+        say(f"log: {line.splitlines()[0][:200]}")
 
 
 def _find(project: Project, names: tuple[str, ...]) -> list[tuple[Scenario, int]]:

@@ -20,11 +20,13 @@ class Promise:
     Attributes:
         quantile: ``p50``, ``p95``, ``p99`` or ``p999``.
         within_s: Its largest value allowed, > 0.
+        path: Only requests answered that way are looked at, ``miss``; empty: all.
         good_ratio_min: Smallest share of requests answered without error, in (0, 1].
     """
 
     quantile: str = "p95"
     within_s: float
+    path: str = ""
     good_ratio_min: float = 0.99
 
     def __post_init__(self) -> None:
@@ -38,7 +40,8 @@ class Promise:
     def describe(self) -> str:
         """Return it in words."""
         return (
-            f"{self.quantile} <= {self.within_s:g} s, {self.good_ratio_min * 100:g} % without error"
+            f"{self.path and self.path + '.'}{self.quantile} <= {self.within_s:g} s, "
+            f"{self.good_ratio_min * 100:g} % without error"
         )
 
 
@@ -52,7 +55,7 @@ class Probe:
         offered: How many in all.
         good_ratio: Share of them that was answered without error.
         goodput_hz: Good answers per second until the last answer.
-        p50_ns: As the others, of all requests that were not dropped.
+        p50_ns: As the others, of the requests that the promise is about.
         kept: Whether the promise held.
     """
 

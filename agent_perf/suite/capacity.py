@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from agent_perf.errors import ConfigError
+from agent_perf.errors import ConfigError, UsageError
 from agent_perf.load import Limits, Poisson, Stress
 from agent_perf.records import Capacity, LoadRun, Probe, Promise, Tier
 from agent_perf.suite.declaration import Scenario
@@ -107,11 +107,17 @@ def probe_at(
 
     Raises:
         ConfigError: If a rate or length is out of range.
+        UsageError: If the promise is about a path on which no request was answered.
         BrokenError: As in run_load.
     """
     limits = Limits(in_flight_max=max(1_000, round(10 * rate_hz)))
     run = run_load(scenario, Poisson(rate_hz=rate_hz, for_s=for_s), tier=tier, limits=limits)
-    latency = run.latency
+    latency = run.paths.get(promise.path) if promise.path else run.latency
+    if latency is None:
+        raise UsageError(
+            f"scenario {scenario.name}: no request was answered {promise.path!r} at {rate_hz:g}/s; "
+            f"there were {', '.join(run.paths) or 'no words for how'}"
+        )
     value_ns = getattr(latency, f"{promise.quantile}_ns")
     return Probe(
         rate_hz=rate_hz,

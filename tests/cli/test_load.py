@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from agent_perf import codec
 from agent_perf.cli.load import LoadOptions, promise_of, shape_of
 from agent_perf.cli.load_text import sparkline
+from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.errors import UsageError
 from agent_perf.load import Closed, Constant, Gamma, Poisson, Ramp, Soak
 from agent_perf.records import Promise
@@ -130,9 +132,25 @@ def test_targets_are_read() -> None:
     """
     assert Promise(quantile="p95", within_s=0.15) == promise_of("p95=0.15")
     assert Promise(quantile="p99", within_s=0.15) == promise_of("p99=150ms")
+    assert Promise(path="miss", within_s=0.15) == promise_of("miss.p95=0.15")
     for wrong in (None, "p95", "p95=soon", "p95=0", "p94=1", "p95=1.2.3", "p95<1"):
         with pytest.raises(UsageError, match="want|no number"):
             promise_of(wrong)
+
+
+def test_logs_are_told_once_with_how_often() -> None:
+    """
+    A warning per request is one line in the end; what is below a warning is none.
+    """
+    lines: list[str] = []
+    log = logging.getLogger("shop")
+    with tallied_logs(lines):
+        for number in range(1200):
+            log.warning("no %d", number)
+        log.error("once")
+        log.info("never")
+
+    assert ["1,200 x WARNING shop: no %d", "1 x ERROR shop: once"] == lines
 
 
 def test_a_sparkline_is_scaled_to_its_largest() -> None:

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from agent_perf import scenario
-from agent_perf.errors import ConfigError
+from agent_perf.errors import ConfigError, UsageError
 from agent_perf.load import Stress
 from agent_perf.records import Capacity, Probe, Promise
 from agent_perf.sim import constant_table
@@ -119,6 +119,32 @@ def test_errors_break_a_promise_too() -> None:
 
     assert not probe_at(failing, 10, promise=Promise(within_s=1), for_s=5).kept
     assert probe_at(failing, 10, promise=Promise(within_s=1, good_ratio_min=0.8), for_s=5).kept
+
+
+def test_a_promise_may_be_about_one_path() -> None:
+    """
+    Where most requests are hits, misses tell; a path that nobody took is refused.
+    """
+
+    @scenario("shop.cached", think=None, tables=TABLES)
+    async def cached(world):
+        async def request(ask):
+            if ask.request_id % 20:
+                return "hit"
+            await world.tool("look up")
+            return "miss"
+
+        yield request
+
+    all_of_them = probe_at(cached, 20, promise=Promise(quantile="p50", within_s=0.005), for_s=20)
+    promise = Promise(quantile="p50", path="miss", within_s=0.005)
+    misses = probe_at(cached, 20, promise=promise, for_s=20)
+
+    assert (True, 0) == (all_of_them.kept, all_of_them.p50_ns)
+    assert not misses.kept
+    assert 10_000_000 == pytest.approx(misses.p50_ns, rel=2**-8)
+    with pytest.raises(UsageError, match=r"answered 'gone' at 20/s; there were hit, miss"):
+        probe_at(cached, 20, promise=Promise(path="gone", within_s=1), for_s=2)
 
 
 def test_stairs_find_the_step_that_breaks() -> None:
