@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 # connections a pool opens for those who ask at one time.
 TIMED = frozenset(
     {"event_requests", "http_requests", "http_connects", "bytes_sent", "bytes_received"}
-    | {"redis_connects", "redis_trips", "redis_commands", "db_connects", "db_lock_waits"}
+    | {"redis_connects", "redis_trips", "redis_commands"}
+    | {"db_connects", "db_prepares", "db_lock_waits"}
 )
 
 
