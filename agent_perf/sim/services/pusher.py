@@ -12,6 +12,7 @@ from typing import Final
 from agent_perf.errors import ConfigError
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.request import Witness
+from agent_perf.sim.services.bucket import Bucket
 from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.pusher_wire import Event, Refusal, authenticate, read_events
@@ -33,7 +34,8 @@ class SimPusher:
     It checks the signature, the body's MD5, the time stamp, the limits and the names as
     the hosted API does, and answers after a draw of ``pusher.request``. *info* is ignored.
 
-    Counts: event_requests, events (one for each channel that an event reaches). Span:
+    Counts: event_requests, events (one for each channel that an event reaches),
+    events_rate_limited (requests refused by `limit`). Span:
     pusher.request.
 
     Args:
@@ -75,7 +77,19 @@ class SimPusher:
         self._key = key
         self._secret = secret
         self._clock_s = clock_s
+        self._bucket: Bucket | None = None
         http.mount(host, self._answer)
+
+    def limit(self, *, requests_per_s: int) -> None:
+        """
+        Admit only so many requests per second of virtual time; the rest is answered 429.
+
+        Raises:
+            ConfigError: If *requests_per_s* is less than 1.
+        """
+        if requests_per_s < 1:
+            raise ConfigError(f"requests_per_s={requests_per_s}; want at least 1")
+        self._bucket = Bucket(requests_per_s, NS)
 
     async def _answer(self, request: SimRequest) -> Reply:
         detail = f"{request.method} {request.host}{request.path}"
@@ -87,16 +101,27 @@ class SimPusher:
         finally:
             self._witness.span("pusher.request", start_ns, loop.now_ns, detail)
         try:
+            self._admit(loop.now_ns)
             authenticate(request, key=self._key, secret=self._secret, now_s=self._clock_s())
             events = read_events(request, app_id=self._app_id)
         except Refusal as refusal:
             return Reply(
                 status=refusal.status,
-                headers=_TEXT_HEADERS,
+                headers=_TEXT_HEADERS + refusal.headers,
                 content=f"{refusal.message}\n".encode(),
             )
         self._publish(events, loop.now_ns, detail)
         return Reply(headers=_JSON_HEADERS, content=b"{}")
+
+    def _admit(self, now_ns: int) -> None:
+        if self._bucket is None:
+            return
+        wait_ns = self._bucket.wait_ns(1, now_ns)
+        if wait_ns:
+            self._witness.count("events_rate_limited", 1)
+            wait = ("retry-after", str(-(-wait_ns // NS)))
+            raise Refusal(429, "Too many requests", headers=(wait,))
+        self._bucket.take(1)
 
     def _publish(self, events: tuple[Event, ...], now_ns: int, detail: str) -> None:
         targets = sum(len(event.targets) for event in events)

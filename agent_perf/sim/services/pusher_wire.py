@@ -32,10 +32,13 @@ _CHANNEL: Final = re.compile(r"(?:#server-to-user-)?[-a-zA-Z0-9_=@,.;]+\Z")
 class Refusal(Exception):
     """The API's answer *message* with *status* to a request that it does not take."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, *, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.headers = headers
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """A simulated Pusher server takes what the public client signs, and nothing else."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -263,3 +264,29 @@ def test_application_needs_names() -> None:
     with pytest.raises(ConfigError, match="app_id=''") as caught:
         SimPusher(SimHttp(draws, ledger), draws, ledger, app_id="", key="k", secret="hush")
     assert "hush" not in str(caught.value)
+
+
+def test_rate_limit() -> None:
+    """Beyond so many requests per second the answer is 429, until the bucket has one again."""
+
+    async def main(loop: SimLoop, world: World) -> Any:
+        world.server.limit(requests_per_s=2)
+        answers = [await world.post(EVENTS, event()) for _ in range(4)]
+        # A token is back half a second after the second was taken: now are 80 ms since 20.
+        await asyncio.sleep(0.42)
+        answers.append(await world.post(EVENTS, event()))
+        statuses = [answer.status_code for answer in answers]
+        counts = world.ledger.counts
+        return statuses, answers[2].headers["retry-after"], counts["events_rate_limited"]
+
+    assert ([200, 200, 429, 429, 200], "1", 2) == run(main)
+
+
+def test_rate_limit_is_sound() -> None:
+    """No requests at all is no limit."""
+
+    async def main(loop: SimLoop, world: World) -> None:
+        with pytest.raises(ConfigError, match="requests_per_s=0"):
+            world.server.limit(requests_per_s=0)
+
+    run(main)

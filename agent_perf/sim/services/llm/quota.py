@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from agent_perf.errors import ConfigError
+from agent_perf.sim.services.bucket import Bucket
 from agent_perf.sim.services.llm.api import Limit
 from agent_perf.sim.services.llm.refusal import Refusal
 from agent_perf.units import NS
@@ -42,7 +43,7 @@ class Quota:
                 f"requests_per_min={requests_per_min}, tokens_per_min={tokens_per_min}; "
                 "want at least one of them, >= 1"
             )
-        self._buckets = {kind: _Bucket(rate) for kind, rate in rates.items()}
+        self._buckets = {kind: Bucket(rate, _MINUTE_NS) for kind, rate in rates.items()}
 
     def admit(self, tokens: int, now_ns: int, now_s: float) -> Mapping[str, Limit]:
         """
@@ -69,7 +70,17 @@ class Quota:
         return self._limits(now_ns, now_s)
 
     def _limits(self, now_ns: int, now_s: float) -> Mapping[str, Limit]:
-        return {kind: bucket.limit(now_ns, now_s) for kind, bucket in self._buckets.items()}
+        return {kind: _limit(bucket, now_ns, now_s) for kind, bucket in self._buckets.items()}
+
+
+def _limit(bucket: Bucket, now_ns: int, now_s: float) -> Limit:
+    full_in_s = (bucket.wait_ns(bucket.size, now_ns) or 0) / NS
+    return Limit(
+        per_min=bucket.size,
+        remaining=bucket.left(),
+        reset_at_s=now_s + full_in_s,
+        reset_in_s=full_in_s,
+    )
 
 
 class LimitReached(Refusal):
@@ -98,32 +109,3 @@ class LimitReached(Refusal):
             retry_after_s=wait_s,
         )
         self.limits = limits
-
-
-class _Bucket:
-    # Counted in 1 / _MINUTE_NS, so that what flows in per ns is a whole number.
-    def __init__(self, per_min: int) -> None:
-        self.per_min = per_min
-        self._level = per_min * _MINUTE_NS
-        self._at_ns = 0
-
-    def wait_ns(self, amount: int, now_ns: int) -> int | None:
-        """Return in how many ns there is *amount*: 0 if now; None if never."""
-        if amount > self.per_min:
-            return None
-        full = self.per_min * _MINUTE_NS
-        self._level = min(full, self._level + (now_ns - self._at_ns) * self.per_min)
-        self._at_ns = now_ns
-        return max(0, -((self._level - amount * _MINUTE_NS) // self.per_min))
-
-    def take(self, amount: int) -> None:
-        self._level -= amount * _MINUTE_NS
-
-    def limit(self, now_ns: int, now_s: float) -> Limit:
-        full_in_s = (self.wait_ns(self.per_min, now_ns) or 0) / NS
-        return Limit(
-            per_min=self.per_min,
-            remaining=self._level // _MINUTE_NS,
-            reset_at_s=now_s + full_in_s,
-            reset_in_s=full_in_s,
-        )
