@@ -207,7 +207,7 @@ class World:
 
     @cached_property
     def llm(self) -> SimLlm:
-        """A model endpoint that speaks OpenAI's chat completions, at ``.base_url``."""
+        """A model endpoint; ``.openai()`` and ``.anthropic()`` give the SDKs' own clients of it."""
         if self.tier is Tier.STUB:
             from agent_perf.sim.stubs.llm import StubLlm
 

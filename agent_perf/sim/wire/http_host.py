@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from agent_perf.errors import BrokenError, ConfigError
 from agent_perf.sim.faults import PeerClosed
 from agent_perf.sim.ordered import OrderedSet
-from agent_perf.sim.services.reply import Reply, SimRequest
+from agent_perf.sim.services.reply import BrokenOff, Reply, SimRequest
 from agent_perf.sim.wire.http_exchange import outcome_of
 
 Scope = dict[str, Any]
@@ -82,7 +82,7 @@ def host_factory(answer: Answer) -> Callable[[], HostProtocol]:
             except (_Gone, asyncio.CancelledError):
                 # Of the client, or of the simulation: either way nobody waits any more.
                 protocol.hang_up()
-            except PeerClosed:
+            except (PeerClosed, BrokenOff):
                 # The process is gone; its kernel closes in good order.
                 protocol.hang_up()
             except Exception as error:  # noqa: BLE001  # Told to the client, as it is.

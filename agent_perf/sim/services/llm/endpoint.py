@@ -125,6 +125,8 @@ class SimLlm:
                 a tool, which would go on for ever.
         """
         self._script = script_of(turns)
+        # What failed was of the script before.
+        self._progress = Progress()
 
     def route(self, predicate: Callable[[ChatRequest], bool], *turns: Said | Failure) -> None:
         """Let conversations for which *predicate* holds go through *turns*; first match wins."""
