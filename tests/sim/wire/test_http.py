@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 import httpx
 import httpx2
 import pytest
+import uvicorn
 
 from agent_perf.errors import BrokenError, ConfigError, RealWorldAccess
-from agent_perf.sim import Reply, SimHttp, simulate
+from agent_perf.sim import Reply, SimHttp, request_scope, simulate
 from agent_perf.sim.wire import Link, Network
 from agent_perf.sim.wire.http import WireHttp
 from tests.sim.services.ledger import Ledger
@@ -384,3 +385,54 @@ def test_aiohttp_dials_by_socket_and_finds_the_host() -> None:
     once_ns = 5 * MS + TRIP_NS
     text = "GET api.sim /x?y=1 0"
     assert [(text, CONNECT_NS + once_ns), (text, CONNECT_NS + 2 * once_ns)] == over_wire(main)[0]
+
+
+def test_work_behind_the_wire_belongs_to_the_request_that_caused_it() -> None:
+    """What a host does for a request is counted for that request, whatever the connection."""
+
+    async def main(loop, http):
+        async def handler(request):
+            await asyncio.sleep(0.001 * int(request.query))
+            http.witness.count("work", int(request.query))
+            return Reply()
+
+        http.mount("api.sim", handler)
+        limits = httpx.Limits(max_connections=2)
+        async with http.client(limits=limits) as client:
+
+            async def ask(number: int) -> None:
+                with request_scope(number):
+                    await client.get(f"http://api.sim/?{number}")
+
+            await asyncio.gather(*(ask(number) for number in range(1, 9)))
+
+    _, ledger = over_wire(main)
+
+    assert 2 == ledger.counts["tcp_connects"]
+    assert {number: number for number in range(1, 9)} == {
+        request: amount for (request, name), amount in ledger.by_request.items() if name == "work"
+    }
+
+
+def test_a_server_of_ones_own_runs_as_in_production() -> None:
+    """`uvicorn.Server.serve` itself listens, answers and shuts down on the network."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def main(loop, http):
+        config = uvicorn.Config(
+            app, host="0.0.0.0", port=8000, loop="none", http="h11", lifespan="off", log_config=None
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        await asyncio.sleep(1)
+        assert server.started
+        async with httpx.AsyncClient() as client:
+            text = (await client.get("http://localhost:8000/")).text
+        server.should_exit = True
+        await serving
+        return text
+
+    assert "hello" == over_wire(main)[0]
