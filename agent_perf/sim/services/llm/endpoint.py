@@ -27,14 +27,20 @@ from agent_perf.sim.services.llm.messages_wire import MessagesApi
 from agent_perf.sim.services.llm.openai_errors import check_post
 from agent_perf.sim.services.llm.playing import Player, player_of
 from agent_perf.sim.services.llm.prices import PRICES, Price
-from agent_perf.sim.services.llm.prompt_cache import PromptCache
+from agent_perf.sim.services.llm.prompt_cache import CACHED_FROM_TOKENS, PromptCache
 from agent_perf.sim.services.llm.quota import LimitReached, Quota
 from agent_perf.sim.services.llm.refusal import Refusal, refusal_of
 from agent_perf.sim.services.llm.responses_wire import ResponsesApi
-from agent_perf.sim.services.llm.script import Progress, Script, content_of, script_of
+from agent_perf.sim.services.llm.script import (
+    Progress,
+    Script,
+    check_offered,
+    content_of,
+    script_of,
+)
 from agent_perf.sim.services.llm.speech import Spoken, sizes_of
 from agent_perf.sim.services.llm.till import Till
-from agent_perf.sim.services.llm.turns import Failure, Finish, Said, Text, ToolCall
+from agent_perf.sim.services.llm.turns import Failure, Finish, Said, Text
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
@@ -229,15 +235,18 @@ class SimLlm:
         witness.count("llm_calls", 1, model)
         if running_request().connections_held > 0:
             witness.count("llm_calls_holding_db", 1, model)
-        headers = self._admit(api, max(chat.prompt_tokens(), chat.tokens_max or 0))
+        prompt_tokens = chat.prompt_tokens()
+        headers = self._admit(api, max(prompt_tokens, chat.tokens_max or 0))
         turn = self._progress.turn(self._script_for(chat), chat)
         if isinstance(turn, Failure):
             raise refusal_of(turn)
         spoken = self._spoken(turn, chat)
         course = self._course(turn, spoken)
-        cached, written = self._prompt_cache.read(chat, call.cache_marks, sim_loop().now_ns)
+        cached = written = 0
+        if prompt_tokens >= CACHED_FROM_TOKENS:
+            cached, written = self._prompt_cache.read(chat, call.cache_marks, sim_loop().now_ns)
         usage = Usage(
-            prompt=chat.prompt_tokens(), cached=cached, written=written, output=sum(course.sizes)
+            prompt=prompt_tokens, cached=cached, written=written, output=sum(course.sizes)
         )
         head = Head(
             reply_id=f"{self._draws.u53('llm.id'):014x}",
@@ -276,7 +285,7 @@ class SimLlm:
 
     def _spoken(self, turn: Text, chat: ChatRequest) -> Spoken:
         if turn.calls:
-            _check_offered(turn.calls, chat)
+            check_offered(turn.calls, chat)
         drawn = 0
         if turn.content is None and turn.tokens is None:
             drawn = self._draws.integer("llm.length", *_TOKENS_DRAWN)
@@ -297,13 +306,3 @@ class SimLlm:
         sizes = sizes_of(spoken)
         gaps_ns = [0, *self._draws.ns_of_runs("llm.token", sizes[1:])]
         return course_of(first_ns, gaps_ns, sizes, turn.broken)
-
-
-def _check_offered(calls: tuple[ToolCall, ...], chat: ChatRequest) -> None:
-    offered = chat.tool_names()
-    for call in calls:
-        if call.name not in offered:
-            raise ConfigError(
-                f"the script calls the tool {call.name!r}, but the request offers "
-                f"{list(offered)}; script another tool, or send it with the request"
-            )

@@ -16,7 +16,9 @@ import msgspec
 from agent_perf.sim.services.llm.conversation import BYTES_PER_TOKEN, ChatRequest
 from agent_perf.units import NS
 
-_TOKENS_MIN: Final = 1024
+CACHED_FROM_TOKENS: Final = 1024
+"""Shorter prompts are not cached."""
+
 _STEP: Final = 128
 _KEPT_NS: Final = 300 * NS
 _PREFIXES_KEPT: Final = 50_000
@@ -35,19 +37,19 @@ class PromptCache:
         Return how many tokens of the prompt are read from the cache, and how many are written.
 
         Args:
-            chat: The conversation.
+            chat: The conversation, of CACHED_FROM_TOKENS tokens or more.
             marks: After how many messages it is to be cached; None: wherever it helps, in
                 steps, and writing costs nothing extra.
             now_ns: Virtual time.
         """
-        if marks == () or chat.prompt_tokens() < _TOKENS_MIN:
+        if marks == ():
             return 0, 0
         prefixes = _prefixes(chat)
         kept = range(len(prefixes)) if marks is None else marks
         read = 0
         for index in kept:
             digest, tokens = prefixes[index]
-            if tokens < _TOKENS_MIN:
+            if tokens < CACHED_FROM_TOKENS:
                 continue
             if self._until_ns.pop(digest, -1) >= now_ns:
                 read = tokens
@@ -56,7 +58,7 @@ class PromptCache:
         if marks is None:
             return read // _STEP * _STEP, 0
         longest = prefixes[marks[-1]][1]
-        return read, longest - read if longest >= _TOKENS_MIN else 0
+        return read, longest - read if longest >= CACHED_FROM_TOKENS else 0
 
     def _forget(self) -> None:
         # Oldest use first, for a use moves to the end.

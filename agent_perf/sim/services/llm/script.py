@@ -12,7 +12,7 @@ from typing import Final
 from agent_perf.errors import ConfigError
 from agent_perf.sim.request import running_request
 from agent_perf.sim.services.llm.conversation import BYTES_PER_TOKEN, ChatRequest, Message
-from agent_perf.sim.services.llm.turns import Failure, Text, Turn, said_of
+from agent_perf.sim.services.llm.turns import Failure, Text, ToolCall, Turn, said_of
 
 _CONVERSATIONS_KEPT: Final = 10_000
 _FILLER: Final = "sim "
@@ -141,3 +141,19 @@ def content_of(turn: Text, drawn_tokens: int, chat: ChatRequest) -> tuple[str, i
     if tokens_max is None or tokens <= tokens_max:
         return content, tokens, False
     return content[: len(content) * tokens_max // tokens], tokens_max, True
+
+
+def check_offered(calls: tuple[ToolCall, ...], chat: ChatRequest) -> None:
+    """
+    Check that *chat* offers the tools that are called.
+
+    Raises:
+        ConfigError: If it does not: the script is at fault.
+    """
+    offered = chat.tool_names()
+    for call in calls:
+        if call.name not in offered:
+            raise ConfigError(
+                f"the script calls the tool {call.name!r}, but the request offers "
+                f"{list(offered)}; script another tool, or send it with the request"
+            )
