@@ -142,6 +142,7 @@ class SimLoop(SchedulingLoop):
                         return True
                     self._pass(handle)
                     continue
+                args = handle._args
             else:
                 if not heap:
                     raise deadlock(self)
@@ -160,12 +161,14 @@ class SimLoop(SchedulingLoop):
                     if run_watched is not None:
                         ready.append(handle.take())
                         continue
-                    handle._callback = None
+                    handle._callback, args = None, ()
+                else:
+                    args = handle._args
             try:
                 if run_watched is not None:
                     run_watched(handle)
                 # Without arguments is the most usual, and costs half without the star.
-                elif args := handle._args:
+                elif args:
                     handle._context.run(callback, *args)
                 else:
                     handle._context.run(callback)
