@@ -102,7 +102,7 @@ def _verdict(trial: Trial, times: int) -> Iterator[str]:
     name = trial.benchmark
     if trial.diverged_in is None:
         if trial.broken:
-            yield f"BROKEN {name} {trial.report.error}"
+            yield f"BROKEN {name} {trial.report.error.replace(chr(10), ' ')}"
         else:
             digest = trial.report.result_digest[:8]
             yield f"SAME {name} {digest}, {trial.report.count:,} steps, {times} processes"
