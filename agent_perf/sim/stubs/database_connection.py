@@ -8,12 +8,11 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Final, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from sqlalchemy import exc
 
 from agent_perf.sim.request import RequestState, running_request
-from agent_perf.sim.services.db_dialect import AUTOCOMMIT, READ_COMMITTED, SNAPSHOTS
 from agent_perf.sim.services.db_session import Answer, DbSession
 from agent_perf.sim.stubs.database_pool import Slot, StubDbPool
 from agent_perf.sim.stubs.database_text import (
@@ -23,9 +22,8 @@ from agent_perf.sim.stubs.database_text import (
     values_of,
     wrapped_error,
 )
+from agent_perf.sim.stubs.database_transaction import StubTransaction, set_level
 from agent_perf.sim.stubs.refusal import refuse
-
-_LEVELS: Final = SNAPSHOTS | {AUTOCOMMIT, READ_COMMITTED, "READ UNCOMMITTED"}
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -78,7 +76,7 @@ class StubConnection:
         self._holder = running_request()
         self._holder.connections_held += 1
         assert slot.session is not None
-        _set_level(slot.session, self._options)
+        set_level(slot.session, self._options)
         return self
 
     async def close(self) -> None:
@@ -94,7 +92,7 @@ class StubConnection:
         finally:
             self._transaction = None
             if slot.session is not None:
-                _set_level(slot.session, {})
+                set_level(slot.session, {})
             assert self._holder is not None
             self._holder.connections_held -= 1
             self._pool.give_back(slot)
@@ -109,7 +107,7 @@ class StubConnection:
             if name != "isolation_level":
                 refuse(f"the execution option {name}={value!r}")
         self._options = {**self._options, **options}
-        _set_level(self._session(), self._options)
+        set_level(self._session(), self._options)
         return self
 
     @property
@@ -305,58 +303,3 @@ class StubConnection:
                     is_disconnect=is_lost(error),
                 )
             )
-
-
-def _set_level(session: DbSession, options: Mapping[str, Any]) -> None:
-    level = options.get("isolation_level") or READ_COMMITTED
-    if level not in _LEVELS:
-        raise exc.ArgumentError(
-            f"Invalid value {level!r} for isolation_level. Valid isolation levels for 'sqlite' are "
-            + ", ".join(sorted(_LEVELS))
-        )
-    session.autocommit = level == AUTOCOMMIT
-    session.snapshots = level in SNAPSHOTS
-
-
-class StubTransaction:
-    """What stands for ``AsyncTransaction``."""
-
-    def __init__(self, connection: StubConnection) -> None:
-        self._connection = connection
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is open."""
-        return self._connection.is_open(self)
-
-    def __await__(self) -> Generator[Any, None, StubTransaction]:
-        """Begin."""
-        return self.start().__await__()
-
-    async def start(self, is_ctxmanager: bool = False) -> Self:
-        """Begin."""
-        self._connection.open_transaction(self)
-        return self
-
-    async def commit(self) -> None:
-        """Commit."""
-        await self._connection.commit()
-
-    async def rollback(self) -> None:
-        """Roll back, if it is open."""
-        if self.is_active:
-            await self._connection.rollback()
-
-    async def close(self) -> None:
-        """Roll back, if it is open."""
-        await self.rollback()
-
-    async def __aenter__(self) -> Self:
-        return await self.start()
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            if self.is_active:
-                await self.commit()
-        else:
-            await self.rollback()

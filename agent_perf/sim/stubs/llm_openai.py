@@ -157,10 +157,12 @@ class StubOpenAi:
             else:
                 if response.status_code < 400:
                     return response
-                await response.aread()
                 if not left or not _may_pass(response.status_code):
+                    await response.aread()
                     raise _status_error(response)
                 asked = response.headers.get("retry-after", "")
+                # Unread, like openai's: of a stream it costs the connection.
+                await response.aclose()
             await asyncio.sleep(_delay_s(retry, asked))
         raise AssertionError("the last attempt returns or raises")
 
@@ -198,16 +200,19 @@ class StubStream:
 
     async def _read(self) -> AsyncGenerator[Chunk, None]:
         decode, rest = _chunk_decoder.decode, b""
-        async for data in self.response.aiter_bytes():
-            *events, rest = (rest + data).split(b"\n\n")
-            for event in events:
-                payload = event.removeprefix(b"data: ")
-                if payload == b"[DONE]":
-                    # The rest is read all the same: else the connection could not be used again.
-                    continue
-                if payload.startswith(b'{"error"'):
-                    raise _event_error(payload, self.response)
-                yield decode(payload)
+        try:
+            async for data in self.response.aiter_bytes():
+                *events, rest = (rest + data).split(b"\n\n")
+                for event in events:
+                    payload = event.removeprefix(b"data: ")
+                    if payload == b"[DONE]":
+                        # What is left is read all the same, to use the connection again.
+                        continue
+                    if payload.startswith(b'{"error"'):
+                        raise _event_error(payload, self.response)
+                    yield decode(payload)
+        finally:
+            await self.response.aclose()
 
 
 def _is_left_out(value: object) -> bool:

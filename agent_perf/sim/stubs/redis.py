@@ -14,7 +14,8 @@ from agent_perf.sim.faults import FaultPoint
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.redis import COMMAND_NS
 from agent_perf.sim.stations import Station
-from agent_perf.sim.stubs.redis_client import StubPool, StubRedisClient
+from agent_perf.sim.stubs.redis_client import StubRedisClient
+from agent_perf.sim.stubs.redis_pool import StubPool
 from agent_perf.sim.stubs.redis_values import Keyspace
 
 
@@ -33,6 +34,7 @@ class StubRedis:
     Attributes:
         keys: The data.
         faults: What goes wrong when; None: nothing.
+        connections: How many have been opened so far.
     """
 
     def __init__(self, draws: Draws, witness: Witness, *, command_ns: int = COMMAND_NS) -> None:
@@ -42,6 +44,7 @@ class StubRedis:
         self.witness = witness
         self.keys = Keyspace()
         self.faults: FaultPoint | None = None
+        self.connections = 0
         self._worker = Station(1)
         self._command_ns = command_ns
 

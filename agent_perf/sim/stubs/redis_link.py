@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import redis.asyncio
 from redis import exceptions
+from redis._parsers import BaseParser
 
 from agent_perf.sim.faults import FOR_EVER, InjectedError, Lifeline, PeerClosed
 from agent_perf.sim.loop import SimLoop
@@ -25,9 +26,11 @@ T = TypeVar("T")
 
 CONNECT: Final = "redis.connect"
 TRIP: Final = "redis.trip"
-# Bytes there and back. What the server says to HELLO is the same for all clients.
-_HELLO_BYTES: Final = (22, 149)
-_SETINFO_BYTES: Final = (110, 10)
+# What the handshake weighs, there and back.
+_HELLO_BYTES: Final = 22
+_HELLO_REPLY_BYTES: Final = 148
+_SETINFO_BYTES: Final = (57, 53)
+_SETINFO_REPLIES_BYTES: Final = 10
 # The loop takes what is due then for what never comes.
 _NEVER_NS: Final = 1 << 81
 _PEER: Final = "localhost:6379"
@@ -82,7 +85,7 @@ class StubLink:
                 else:
                     self.lifeline = Lifeline(service.faults)
                     await self.lifeline.open(CONNECT, latency_ns)
-                    self.lifeline.broken = self.close
+                    self.lifeline.broken = self._break
         except TimeoutError as error:
             raise exceptions.TimeoutError("Timeout connecting to server") from error
         except OSError as error:
@@ -94,9 +97,12 @@ class StubLink:
         finally:
             service.witness.span(CONNECT, start_ns, self.loop.now_ns)
         self.opened = True
+        service.connections += 1
         if self.protocol == 3:
-            await self._greet(["HELLO"], *_HELLO_BYTES)
-        await self._greet(["CLIENT SETINFO"] * 2, *_SETINFO_BYTES)
+            # Its answer tells the connection's number.
+            size = _HELLO_REPLY_BYTES + len(str(service.connections))
+            await self._greet("HELLO", (_HELLO_BYTES,), size)
+        await self._greet("CLIENT SETINFO", _SETINFO_BYTES, _SETINFO_REPLIES_BYTES)
 
     async def trip(self, commands: Sequence[Command]) -> list[Reply]:
         """
@@ -106,7 +112,10 @@ class StubLink:
             redis.exceptions.ConnectionError: If the connection breaks.
             redis.exceptions.TimeoutError: If it takes longer than the read time-out.
         """
-        witness = self.service.witness
+        witness, lifeline = self.service.witness, self.lifeline
+        if lifeline is not None and lifeline.error is not None:
+            self.close()
+            raise _write_error(lifeline.error)
         if len(commands) == 1:
             detail = commands[0][0]
             witness.count("redis_commands", 1, detail)
@@ -124,20 +133,44 @@ class StubLink:
         if self.lifeline is not None:
             self.lifeline.close()
 
-    async def _greet(self, names: list[str], sent: int, received: int) -> None:
-        detail, witness = names[0], self.service.witness
-        witness.count("redis_commands", len(names), detail)
-        witness.count("bytes_sent", sent, detail)
-        await self._travel((), detail, len(names), received)
+    def _break(self) -> None:
+        """Take note that the connection broke."""
+        assert self.lifeline is not None
+        # redis-py sees that a peer has hung up before it uses a connection of the pool, and
+        # opens another. Of a reset it learns when it writes.
+        if isinstance(self.lifeline.error, PeerClosed):
+            self.opened = False
+
+    async def _greet(self, detail: str, sent: tuple[int, ...], received: int) -> None:
+        self._count_sent(detail, sent[:1])
+        for reply in await self._travel((), detail, len(sent), received, sent[1:]):
+            error = reply_error(reply) if isinstance(reply, ReplyError) else None
+            # Servers that do not know SETINFO are no reason for redis-py to give up.
+            if error and not (isinstance(error, exceptions.ResponseError) and detail != "HELLO"):
+                self.close()
+                raise error
+
+    def _count_sent(self, detail: str, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            self.service.witness.count("redis_commands", 1, detail)
+            self.service.witness.count("bytes_sent", size, detail)
 
     async def _travel(
-        self, commands: Sequence[Command], detail: str, count: int, size: int
+        self,
+        commands: Sequence[Command],
+        detail: str,
+        count: int,
+        size: int,
+        more: Sequence[int] = (),
     ) -> list[Reply]:
-        """Return the replies to *commands*, and count their bytes and *size* more."""
+        """Return the replies to *commands*, and count their bytes and *size* and *more*."""
         service, lifeline, loop = self.service, self.lifeline, self.loop
         service.witness.count("redis_trips", 1, detail)
         order = _Order(commands, count, service.draws.ns(TRIP) // 2)
         hold_ns = 0 if lifeline is None else self._strike(order, lifeline, detail)
+        if more:
+            # Written one by one, but sent together.
+            self._count_sent(detail, more)
         start_ns = loop.now_ns
         travel = self._go(order, start_ns + hold_ns + order.half_ns, start_ns + self._limit_ns)
         try:
@@ -147,8 +180,12 @@ class StubLink:
             self.close()
             raise
         else:
-            size += sum([reply_bytes(reply, self.protocol) for reply in replies])
+            known = 0 if order.refusal else size
+            size = known + sum([reply_bytes(reply, self.protocol) for reply in replies])
             service.witness.count("bytes_received", size, detail)
+            if order.refusal and isinstance(reply_error(order.refusal), exceptions.ConnectionError):
+                # To redis-py a server that is still loading is one that is not there.
+                self.close()
             return replies
         finally:
             service.witness.span(TRIP, start_ns, loop.now_ns, detail)
@@ -220,9 +257,7 @@ class StubLink:
             return 0
         except ConnectionError as error:
             self.close()
-            raise exceptions.ConnectionError(
-                f"Error {error.errno} while writing to socket. {error.strerror}."
-            ) from error
+            raise _write_error(error) from error
         return _NEVER_NS if hold_ns == FOR_EVER else hold_ns
 
     async def _survive(self, travel: Awaitable[T], lifeline: Lifeline) -> T:
@@ -233,6 +268,20 @@ class StubLink:
         except ConnectionError as error:
             message = f"Error while reading from {_PEER} : {error.args}"
             raise exceptions.ConnectionError(message) from error
+
+
+def _write_error(error: ConnectionError) -> Exception:
+    return exceptions.ConnectionError(
+        f"Error {error.errno} while writing to socket. {error.strerror}."
+    )
+
+
+def reply_error(reply: ReplyError) -> Exception:
+    """Return redis-py's error for *reply*."""
+    # Its own table of what begins with OOM, READONLY, LOADING...
+    parser: Any = BaseParser
+    error: Exception = parser.parse_error(str(reply))
+    return error
 
 
 class _Order:
