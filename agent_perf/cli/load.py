@@ -132,7 +132,9 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         for line in load_lines(run):
             click.echo(line)
     say(f"written to {path}")
-    return 0
+    verdicts = {check.passed for check in run.checks}
+    # The gate's codes: a broken promise is a missed target.
+    return 1 if False in verdicts else 4 if None in verdicts else 0
 
 
 def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:

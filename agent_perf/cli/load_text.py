@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from agent_perf.cli.fault_text import fault_lines
 from agent_perf.records import Capacity, LatencySummary, LoadRun
 from agent_perf.units import NS, format_value
 
@@ -39,6 +40,7 @@ def load_lines(run: LoadRun) -> Iterator[str]:
         yield _row("errors", kinds)
         yield _row("first", run.first_failure.splitlines()[0][:200] if run.first_failure else "")
     yield from _timeline(run)
+    yield from fault_lines(run)
 
 
 def capacity_lines(capacity: Capacity) -> Iterator[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent_perf.records.incidents import FaultWindow, StateChange
+from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
@@ -46,6 +46,7 @@ class LoadRun:
         first_failure: What the first failed request raised; empty if none failed.
         fault_windows: What was made to go wrong, by its begin.
         states: Changes of state that the scenarios told of, in order.
+        checks: Whether it keeps what the scenarios promise of their faults.
     """
 
     scenarios: Mapping[str, int]
@@ -71,6 +72,7 @@ class LoadRun:
     first_failure: str = ""
     fault_windows: tuple[FaultWindow, ...] = ()
     states: tuple[StateChange, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
 
     @property
     def throughput_hz(self) -> float:

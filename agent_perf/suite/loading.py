@@ -13,9 +13,10 @@ from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.sim import CpuCharging, CpuMode, SimLoop, running_request, simulate
+from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents
-from agent_perf.suite.runner import bucket_ns_of, opened
+from agent_perf.suite.runner import FAULT_BUCKET_NS, bucket_ns_of, opened
 from agent_perf.suite.watch import Watch, charging_of
 from agent_perf.units import NS
 
@@ -71,7 +72,7 @@ def run_load(
         recorder = kind(
             lambda: loop.now_ns,
             lambda: running_request().request_id,
-            bucket_ns=bucket_ns_of(shape) if bucket_s is None else round(bucket_s * NS),
+            bucket_ns=_bucket_ns(mix, shape) if bucket_s is None else round(bucket_s * NS),
             good_within_ns=None if good_within_s is None else round(good_within_s * NS),
             timeline_counts=_TIMELINE_COUNTS,
         )
@@ -124,6 +125,13 @@ def run_load(
         timeline=recording.timeline,
         fault_windows=incidents.fault_windows,
         states=incidents.states,
+        checks=judge_checks(
+            tuple(check for scenario, _ in mix for check in scenario.checks),
+            recording.timeline,
+            incidents.fault_windows,
+            incidents.states,
+            recording.duration_ns,
+        ),
         exemplars=recording.exemplars,
         trace_digest=recording.trace_digest,
         first_failure=""
@@ -149,6 +157,10 @@ class _ChargedRecorder(LoadRecorder):
         assert self.charging is not None
         self.charging.work(name, amount)
         super().count(name, amount, detail)
+
+
+def _bucket_ns(mix: Sequence[tuple[Scenario, int]], shape: Shape | Closed) -> int:
+    return FAULT_BUCKET_NS if any(one.faults for one, _ in mix) else bucket_ns_of(shape)
 
 
 def _check(

@@ -26,7 +26,8 @@ REQUESTS_MAX: Final = 100_000
 
 _BUCKETS: Final = 60
 _BUCKET_NS_MIN: Final = NS // 1000
-_FAULT_BUCKET_NS: Final = NS // 128
+FAULT_BUCKET_NS: Final = NS // 128
+"""Doubled until they are few enough, buckets still divide a second, or are seconds."""
 
 
 def run_scenario(
@@ -126,8 +127,7 @@ async def _measure(
             desk.require_answer(count)
     bucket_ns = None if shape is None else bucket_ns_of(shape)
     if scenario.faults:
-        # Doubled until they are few enough, they still divide a second, or are many.
-        bucket_ns = _FAULT_BUCKET_NS
+        bucket_ns = FAULT_BUCKET_NS
     recording = recorder.finish(bucket_ns=bucket_ns)
     return recording, world.incidents.told(recording.duration_ns)
 

@@ -9,7 +9,8 @@ import pytest
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from agent_perf import World, scenario
+from agent_perf import Scenario, World, scenario
+from agent_perf.cli.fault_text import fault_lines
 from agent_perf.codec import dump_run, load_run
 from agent_perf.components import CircuitBreaker, RedisStore, RetryPolicy, call_with_retries
 from agent_perf.errors import ConfigError
@@ -26,6 +27,7 @@ from agent_perf.suite import (
     breaker_opens,
     goodput_at_least,
     recovers_within,
+    run_load,
     run_scenario,
 )
 
@@ -41,7 +43,11 @@ TABLES = {
 }
 
 
-def rates(*faults: Fault, checks: tuple[Check, ...] = (), for_s: float = 12) -> Run:
+def rates(*faults: Fault, checks: tuple[Check, ...] = ()) -> Run:
+    return run_scenario(shop_rates(*faults, checks=checks), 1, commit="worktree")
+
+
+def shop_rates(*faults: Fault, checks: tuple[Check, ...]) -> Scenario:
     """
     Ask a service for rates ten times a second, through a breaker that stays open for 1 s.
     """
@@ -50,7 +56,7 @@ def rates(*faults: Fault, checks: tuple[Check, ...] = (), for_s: float = 12) -> 
         "shop.rates",
         users=(1,),
         think=None,
-        load=Constant(rate_hz=10, for_s=for_s),
+        load=Constant(rate_hz=10, for_s=12),
         tables=TABLES,
         faults=faults,
         checks=checks,
@@ -73,7 +79,7 @@ def rates(*faults: Fault, checks: tuple[Check, ...] = (), for_s: float = 12) -> 
         yield request
         await http.aclose()
 
-    return run_scenario(build, 1, commit="worktree")
+    return build
 
 
 def test_the_breaker_opens_and_closes_at_exact_instants() -> None:
@@ -143,6 +149,33 @@ def test_a_broken_promise_fails_the_gate() -> None:
         "FAIL shop.rates@1 check.recovery.rates.sim_outage observed="
     )
     assert Outcome.UNDECIDED is judged(untold).outcome
+
+
+def test_a_load_judges_its_checks_too() -> None:
+    """
+    Taken down in bounded memory, a load has the same windows, states and verdicts.
+    """
+    faults = (outage("rates.sim", at_s=2, for_s=2.55),)
+    checks = (
+        recovers_within("rates.sim outage", 1.0),
+        breaker_opens("rates", within_s=0.1, of="rates.sim outage"),
+    )
+    run = rates(*faults, checks=checks)
+    load = run_load(shop_rates(*faults, checks=checks), Constant(rate_hz=10, for_s=12), users=1)
+
+    assert (run.fault_windows, run.states, run.checks) == (
+        load.fault_windows,
+        load.states,
+        load.checks,
+    )
+    errors = "CircuitOpenError 21, ConnectError 5"
+    assert [
+        f"  rates.sim outage: 2 s to 4.55 s, {errors}; goodput 0 % of before, back after 637.5 ms",
+        "  breaker.rates: closed once, 6.699 s in all",
+        "  breaker.rates: half-open 3 times, 11 ms in all",
+        "  breaker.rates: open 3 times, 3 s in all",
+    ] == list(fault_lines(load))[:4]
+    assert ["PASS", "FAIL"] == [line.split()[0] for line in list(fault_lines(load))[4:]]
 
 
 def judged(run: Run) -> Any:

@@ -8,7 +8,7 @@ import httpx
 import httpx2
 import pytest
 
-from agent_perf.sim import Reply, SimHttp, SimLoop, SimRequest, simulate
+from agent_perf.sim import Reply, SimHttp, SimLoop, SimPusher, SimRequest, simulate
 from agent_perf.sim.faults import (
     Fault,
     drop_first,
@@ -19,7 +19,7 @@ from agent_perf.sim.faults import (
     reset,
     slow,
 )
-from tests.sim.faults.plans import Outcome, Plan, at_ms, outcome
+from tests.sim.faults.plans import MS, Outcome, Plan, at_ms, outcome
 from tests.sim.services.ledger import round_draws
 
 WINDOW: Any = {"at_s": 0.1, "for_s": 0.1}
@@ -201,3 +201,32 @@ def test_a_route_can_fail_too() -> None:
         return [before.status_code, after.status_code]
 
     assert [200, 429] == simulate(main)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (errors("pusher", status=503), 503),
+        (errors("pusher", status=503, operation="pusher.request", detail="GET *"), 401),
+        (slow("pusher", added_s=0.1), 401),
+    ],
+)
+def test_pusher_is_a_service_like_any_other(fault: Fault, status: int) -> None:
+    """
+    Its host is known as ``pusher``, and its requests as ``pusher.request``.
+    """
+
+    async def main(loop: SimLoop) -> tuple[int, float]:
+        plan = Plan(loop, fault, draws=round_draws(**LATENCIES, pusher_request=0.01))
+        net = SimHttp(plan.draws, plan.ledger)
+        net.faults = plan
+        pusher = SimPusher(net, plan.draws, plan.ledger, app_id="1", key="k", secret="s")
+        plan.call_host("pusher.sim", "pusher")
+        plan.start()
+        async with net.client() as client:
+            response = await client.post(f"{pusher.base_url}/apps/1/events", content=b"{}")
+        return response.status_code, loop.now_ns / MS
+
+    # Unsigned, a request that gets through is refused, 14 ms after it began; both the
+    # handshake and the request are slow.
+    assert (status, 214.0 if fault.added_s else 14.0) == simulate(main)
