@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from hashlib import sha256
 from itertools import count, islice
 
 import pytest
@@ -159,6 +160,27 @@ def test_a_crowd_asks_by_chance_at_the_same_instants() -> None:
     assert first > 5 * last
     with pytest.raises(ConfigError, match="users=0"):
         Crowd(shape=shape, users=0)
+
+
+def test_arrivals_are_pinned() -> None:
+    """
+    Every shape's instants, to the nanosecond, on every machine and Python.
+
+    After a deliberate change, pin the new digest here, and say so in the changelog.
+    """
+    digest = sha256()
+    for shape in (
+        Poisson(rate_hz=33.3, for_s=60),
+        Gamma(rate_hz=7, for_s=60, cv=4),
+        Ramp(from_hz=3, to_hz=90, for_s=30),
+        Spike(rate_hz=9, for_s=30, at_s=9, spike_s=3),
+        Stress(from_hz=5, to_hz=40, step_hz=7, step_s=5),
+        Constant(rate_hz=7, for_s=9),
+        Burst(size=3, every_s=0.7, for_s=9),
+    ):
+        digest.update(repr(instants(shape, seed=4)).encode())
+
+    assert "1406abfe40caf4ff7e4f1f561bbac49f" == digest.hexdigest()[:32]
 
 
 segments = st.builds(
