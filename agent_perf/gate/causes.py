@@ -41,7 +41,7 @@ _OPERATIONS: Final = {
     "tool.call": "a tool call",
 }
 
-_NOT_A_COST: Final = ("redis_hits", "events")
+_NOT_A_COST: Final = ("redis_hits", "events", "llm_tokens_cached")
 
 
 def explain(base: Run, head: Run) -> tuple[Cause, ...]:

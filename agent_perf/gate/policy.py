@@ -159,6 +159,8 @@ DEFAULT_RULES: Final = (
     # Fewer hits are fewer lookups or more misses: the first is fine, the second is
     # judged as misses.
     _default("work.redis_hits", None),
+    # Likewise: what a lost prompt cache costs is judged as the model's cost.
+    _default("work.llm_tokens_cached", None),
 )
 """How much worse each metric may become unless the project says otherwise."""
 

@@ -17,7 +17,9 @@ class Direction(enum.Enum):
     """Delivered work: fewer of it is a loss, more of it is neither good nor bad."""
 
 
-_MORE_IS_BETTER: Final = frozenset({"success_ratio", "throughput", "work.redis_hits"})
+_MORE_IS_BETTER: Final = frozenset(
+    {"success_ratio", "throughput", "work.redis_hits", "work.llm_tokens_cached"}
+)
 _NO_FEWER: Final = frozenset({"work.events"})
 
 

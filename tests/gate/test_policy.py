@@ -25,6 +25,7 @@ DEFAULTS = make_policy({}, {})
         ("work.db_connects", Level.OFF, None),
         ("work.db_waits", Level.OFF, None),
         ("work.redis_hits", Level.OFF, None),
+        ("work.llm_tokens_cached", Level.OFF, None),
     ],
 )
 def test_defaults(metric: str, level: Level, ratio: float | None) -> None:

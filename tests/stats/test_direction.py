@@ -14,6 +14,7 @@ from agent_perf.stats import Direction, direction
         ("success_ratio", Direction.MORE_IS_BETTER),
         ("throughput", Direction.MORE_IS_BETTER),
         ("work.redis_hits", Direction.MORE_IS_BETTER),
+        ("work.llm_tokens_cached", Direction.MORE_IS_BETTER),
         ("work.events", Direction.NO_FEWER),
     ],
 )

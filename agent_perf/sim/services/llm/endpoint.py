@@ -181,12 +181,9 @@ class SimLlm:
 
     def anthropic(self, **client_kwargs: Any) -> anthropic.AsyncAnthropic:
         """Return anthropic's own client of this endpoint; likewise."""
+        base_url = self.base_url.removesuffix("/v1")
         client: anthropic.AsyncAnthropic = sdk_client(
-            self._http,
-            "anthropic",
-            "AsyncAnthropic",
-            self.base_url.removesuffix("/v1"),
-            client_kwargs,
+            self._http, "anthropic", "AsyncAnthropic", base_url, client_kwargs
         )
         return client
 
@@ -198,7 +195,7 @@ class SimLlm:
             if request.path not in self._apis:
                 return await self._answer_other(request)
             call = api.read(request)
-            self._check_model(call.chat.model)
+            self._till.check(call.chat.model)
             return await self._answer_call(api, call)
         except Refusal as refusal:
             await asyncio.sleep(self._draws.ns("llm.error", "http.request") / NS)
@@ -208,20 +205,12 @@ class SimLlm:
         failure = Failure(status=error.status, retry_after_s=error.retry_after_s)
         return self._apis.get(path, self._other_paths).error(refusal_of(failure))
 
-    def _check_model(self, model: str) -> None:
-        if self._till.price(model) is None:
-            raise Refusal(
-                404,
-                f"The model `{model}` does not exist or you do not have access to it.",
-                code="model_not_found",
-            )
-
     async def _answer_other(self, request: SimRequest) -> Reply:
         if request.path != _EMBEDDINGS:
             raise Refusal(404, f"Invalid URL ({request.method} {request.path})")
         check_post(request)
         asked = parse_embeddings(request.content)
-        self._check_model(asked.model)
+        self._till.check(asked.model)
         self._witness.count("llm_embeddings", 1, asked.model)
         self._admit(self._other_paths, asked.tokens)
         self._till.bill_prompt(asked.model, Usage(prompt=asked.tokens))

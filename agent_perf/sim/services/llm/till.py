@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from agent_perf.sim.request import Witness
 from agent_perf.sim.services.llm.api import Usage
 from agent_perf.sim.services.llm.prices import Price, base_name
+from agent_perf.sim.services.llm.refusal import Refusal
 
 
 class Till:
@@ -33,6 +34,20 @@ class Till:
         """Return what *model* costs; None if there is no such model."""
         price = self.prices.get(model)
         return price or self.prices.get(base_name(model), self._default_price)
+
+    def check(self, model: str) -> None:
+        """
+        Check that there is such a model.
+
+        Raises:
+            Refusal: If not: status 404.
+        """
+        if self.price(model) is None:
+            raise Refusal(
+                404,
+                f"The model `{model}` does not exist or you do not have access to it.",
+                code="model_not_found",
+            )
 
     def bill_prompt(self, model: str, usage: Usage) -> None:
         """Bill the prompt of an answer."""
