@@ -152,6 +152,8 @@ def _wind_down_after(loop: SimLoop, error: BaseException) -> None:
 def _wind_down(loop: SimLoop) -> None:
     tasks = sorted(asyncio.all_tasks(loop), key=hash)
     loop.run_until_complete(_cancel(loop, tasks))
+    # From Python 3.12 on, a cancelled task's traceback leads back to this very frame.
+    tasks.clear()
     loop.run_until_complete(loop.shutdown_asyncgens())
 
 
