@@ -46,7 +46,7 @@ def _effect(effect: WindowEffect) -> str:
     back = (
         f"not back in {format_value(effect.watched_ns / NS, 's')}"
         if effect.recovery_ns is None
-        else f"back after {format_value(effect.recovery_ns / NS, 's')}"
+        else f"back within {format_value(effect.recovery_ns / NS, 's')}"
     )
     return f"{told}; goodput {format_value(effect.during_ratio, 'ratio')} of before, {back}"
 

@@ -31,7 +31,9 @@ class WindowEffect:
         during_ratio: Goodput in the buckets that it touches, of *before_ratio*.
         after_ratio: Goodput in the buckets after it that no window touches, likewise.
         recovery_ns: From its end to the begin of the first bucket from which goodput is
-            back; None: not while the run lasted.
+            back: an upper bound, too high by *bucket_ns* at most; None: not while the run
+            lasted.
+        bucket_ns: Length of the timeline's buckets.
         watched_ns: How much of the run lies after it, but for its last bucket.
         errors: Category to number, in the buckets that it touches.
         p95_ns_before: Worst P95 of the buckets before it.
@@ -43,6 +45,7 @@ class WindowEffect:
     during_ratio: float | None
     after_ratio: float | None
     recovery_ns: int | None
+    bucket_ns: int
     watched_ns: int
     errors: Mapping[str, int]
     p95_ns_before: int
@@ -141,6 +144,7 @@ def _effect(
         during_ratio=_relative(_goodput(during), before_ratio),
         after_ratio=_relative(_goodput(after), before_ratio),
         recovery_ns=_recovery_ns(buckets, first_after, before_ratio, window, length_ns),
+        bucket_ns=length_ns,
         watched_ns=max(0, len(buckets) * length_ns - window.end_ns),
         errors=_errors(during),
         p95_ns_before=max((one.latency.p95_ns for one in before), default=0),

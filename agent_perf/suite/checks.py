@@ -134,7 +134,7 @@ def _judge(
         case "recovery":
             if effect.before_ratio is None:
                 return _result(check, None, None, "nothing was asked before it")
-            return _timed(check, effect.recovery_ns, effect.watched_ns, "goodput was back")
+            return _recovery(check, effect)
         case "goodput" | "goodput_after":
             ratio = effect.during_ratio if check.kind == "goodput" else effect.after_ratio
             if ratio is None:
@@ -150,6 +150,17 @@ def _judge(
         case "closes":
             at_ns = _reaches(states, check.breaker, "closed", window.end_ns)
             return _timed(check, at_ns, duration_ns - window.end_ns, "it was closed")
+
+
+def _recovery(check: Check, effect: WindowEffect) -> CheckResult:
+    took_ns, bucket_ns = effect.recovery_ns, effect.bucket_ns
+    if took_ns is not None and took_ns - bucket_ns <= check.limit * NS < took_ns:
+        words = (
+            f"goodput was back within {format_value(took_ns / NS, 's')}, and a timeline in steps "
+            f"of {format_value(bucket_ns / NS, 's')} does not tell more"
+        )
+        return _result(check, None, None, words)
+    return _timed(check, took_ns, effect.watched_ns, "goodput was back")
 
 
 def _reaches(states: Sequence[StateChange], name: str, state: str, from_ns: int) -> int | None:

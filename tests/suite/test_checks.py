@@ -170,12 +170,25 @@ def test_a_load_judges_its_checks_too() -> None:
     )
     errors = "CircuitOpenError 21, ConnectError 5"
     assert [
-        f"  rates.sim outage: 2 s to 4.55 s, {errors}; goodput 0 % of before, back after 637.5 ms",
+        f"  rates.sim outage: 2 s to 4.55 s, {errors}; goodput 0 % of before, back within 637.5 ms",
         "  breaker.rates: closed once, 6.699 s in all",
         "  breaker.rates: half-open 3 times, 11 ms in all",
         "  breaker.rates: open 3 times, 3 s in all",
     ] == list(fault_lines(load))[:4]
     assert ["PASS", "FAIL"] == [line.split()[0] for line in list(fault_lines(load))[4:]]
+
+
+def test_a_coarse_timeline_does_not_tell() -> None:
+    """
+    In steps of 2 s nobody can say that goodput was back within half a second, or was not.
+    """
+    scenario = shop_rates(
+        outage("rates.sim", at_s=2.2, for_s=0.3),
+        checks=(recovers_within("rates.sim outage", 0.5), recovers_within("rates.sim outage", 4)),
+    )
+    load = run_load(scenario, Constant(rate_hz=10, for_s=24), users=1, bucket_s=2)
+
+    assert [None, True] == [check.passed for check in load.checks]
 
 
 def judged(run: Run) -> Any:
