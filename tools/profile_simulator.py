@@ -33,6 +33,7 @@ def main() -> None:
     count = len(run.latency_ns)
     hits = sum(word == "hit" for word in run.path)
     print(f"{count / best_s:,.0f} requests per CPU second, {hits / count:.0%} of them hits")
+    print(f"{(count + USERS) / best_s:,.0f} with the {USERS} of the warm-up")
     for name, total in sorted(run.counts.items()):
         print(f"  {total / count:10.3f} {name}")
     profile = cProfile.Profile()
