@@ -1,7 +1,7 @@
 """
 Print how many requests to a whole agent the simulator makes per CPU second, and where it goes.
 
-Run as ``python tools/profile_simulator.py`` from the top folder.
+Run as ``python tools/profile_simulator.py [stub|client|wire]`` from the top folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from agent_perf.records import Tier
 from agent_perf.suite import run_scenario
 from benchmarks.simulator import USERS, agent_path_scenario
 
@@ -24,11 +25,12 @@ ROUNDS = 5
 def main() -> None:
     """Print the figure of each round, and the profile of one more by package."""
     path = agent_path_scenario()
-    run_scenario(path, USERS, commit="worktree")
+    tier = Tier(sys.argv[1]) if len(sys.argv) > 1 else Tier.CLIENT
+    run_scenario(path, USERS, commit="worktree", tier=tier)
     best_s = float("inf")
     for _ in range(ROUNDS):
         start_s = time.process_time()
-        run = run_scenario(path, USERS, commit="worktree")
+        run = run_scenario(path, USERS, commit="worktree", tier=tier)
         best_s = min(best_s, time.process_time() - start_s)
     count = len(run.latency_ns)
     hits = sum(word == "hit" for word in run.path)
@@ -37,7 +39,7 @@ def main() -> None:
     for name, total in sorted(run.counts.items()):
         print(f"  {total / count:10.3f} {name}")
     profile = cProfile.Profile()
-    profile.runcall(run_scenario, path, USERS, commit="worktree")
+    profile.runcall(run_scenario, path, USERS, commit="worktree", tier=tier)
     shares: Counter[str] = Counter()
     for (file, _, name), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         shares[_package(file, name)] += row[2]
