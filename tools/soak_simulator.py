@@ -23,7 +23,7 @@ from agent_perf.load import Soak
 from agent_perf.records import Tier
 from agent_perf.suite import Ask, Request, run_load
 from agent_perf.units import MIB
-from benchmarks.simulator import USERS, soak_scenario
+from benchmarks.simulator import USERS, soak
 
 WARM_MINUTES = 10
 """Until then caches fill and the fault of the first window is yet to come."""
@@ -38,7 +38,7 @@ def main() -> None:
     rss_bytes: dict[int, int] = {}
     start_s = time.process_time()
     run = run_load(
-        _watched(soak_scenario(), rss_bytes),
+        _watched(soak, rss_bytes),
         Soak(rate_hz=20, for_s=60.0 * options.minutes),
         users=USERS,
         tier=Tier(options.tier),

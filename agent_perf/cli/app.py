@@ -215,8 +215,16 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
     show_default=True,
     help="How much of the real code runs.",
 )
+@_cpu
 @click.option("--seed", type=int, help="Of all draws; the scenario's if not given.")
 @click.option("--within", "within_s", type=float, metavar="SECONDS", help="What is a good answer.")
+@click.option(
+    "--bucket",
+    "bucket_s",
+    type=float,
+    metavar="SECONDS",
+    help="Step of the timeline, doubled while there are too many  [a sixtieth].",
+)
 @click.option("--max-in-flight", "in_flight_max", type=int, help="Drop what would be beyond.")
 @click.option("--max-rate", "rate_max_hz", type=float, metavar="PER_S", help="Drop the rest.")
 @click.option("--find-knee", is_flag=True, help="Search the highest rate that keeps --target.")
@@ -230,9 +238,11 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
     Put scenarios of the files as they are under a load, in virtual time.
 
     Without a shape: the scenario's own load, or Poisson arrivals. Several scenarios share
-    one world and the requests, by their weights. The result goes to reports/load/.
+    one world and the requests, by their weights. The result goes to reports/load/, as
+    JSON and as a picture of its timeline.
     """
-    from agent_perf.cli.load import LoadOptions, load_scenarios
+    from agent_perf.cli.load import load_scenarios
+    from agent_perf.cli.load_options import LoadOptions
 
     _end(load_scenarios(scenarios, LoadOptions(**options)))
 

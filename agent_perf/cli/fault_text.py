@@ -10,7 +10,7 @@ from agent_perf.records import CheckResult, LoadRun
 from agent_perf.stats import WindowEffect, steady_state
 from agent_perf.units import NS, format_value
 
-_WINDOWS_SHOWN = 8
+_WINDOWS_SHOWN = 20
 
 
 def fault_lines(run: LoadRun) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from agent_perf.errors import ConfigError, UsageError
 from agent_perf.load import Limits, Poisson, Stress
 from agent_perf.records import Capacity, LoadRun, Probe, Promise, Tier
+from agent_perf.sim import CpuMode
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.loading import run_load
 
@@ -26,6 +27,7 @@ def find_capacity(
     tolerance_ratio: float = 0.05,
     for_s: float = 60.0,
     tier: Tier = Tier.CLIENT,
+    cpu: CpuMode | None = None,
 ) -> Capacity:
     """
     Return the highest rate of Poisson arrivals at which *promise* is kept, by bisection.
@@ -44,6 +46,7 @@ def find_capacity(
         tolerance_ratio: Relative distance of the two rates it ends with, 0.001 to 1.
         for_s: How long requests arrive.
         tier: How much of the real code runs.
+        cpu: As in run_load.
 
     Raises:
         ConfigError: If an argument is out of range.
@@ -58,7 +61,8 @@ def find_capacity(
     def kept(rate_uhz: int) -> bool:
         probe = tried.get(rate_uhz)
         if probe is None:
-            probe = probe_at(scenario, rate_uhz / _MICRO, promise=promise, for_s=for_s, tier=tier)
+            rate_hz = rate_uhz / _MICRO
+            probe = probe_at(scenario, rate_hz, promise=promise, for_s=for_s, tier=tier, cpu=cpu)
             tried[rate_uhz] = probe
         return probe.kept
 
@@ -98,6 +102,7 @@ def probe_at(
     promise: Promise,
     for_s: float = 60.0,
     tier: Tier = Tier.CLIENT,
+    cpu: CpuMode | None = None,
 ) -> Probe:
     """
     Return what *scenario* comes to at *rate_hz*: one point of latency against rate.
@@ -111,7 +116,8 @@ def probe_at(
         BrokenError: As in run_load.
     """
     limits = Limits(in_flight_max=max(1_000, round(10 * rate_hz)))
-    run = run_load(scenario, Poisson(rate_hz=rate_hz, for_s=for_s), tier=tier, limits=limits)
+    shape = Poisson(rate_hz=rate_hz, for_s=for_s)
+    run = run_load(scenario, shape, tier=tier, limits=limits, cpu=cpu)
     latency = run.paths.get(promise.path) if promise.path else run.latency
     if latency is None:
         raise UsageError(

@@ -8,7 +8,9 @@ import importlib
 import pkgutil
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agent_perf.errors import ConfigError, UsageError
@@ -80,3 +82,18 @@ def load_catalog(package: str, root: Path) -> Catalog:
                     f"{value.source}; rename one"
                 )
     return Catalog(scenarios=tuple(found[name] for name in sorted(found)), broken=tuple(broken))
+
+
+def is_wanted(scenario: Scenario, benchmark: str, patterns: Sequence[str]) -> bool:
+    """
+    Return whether *patterns* ask for *benchmark*, a load of *scenario*; none ask for all.
+
+    Args:
+        scenario: One that is only named is asked for by its own or the benchmark's name.
+        benchmark: As ``agent.chat@200``.
+        patterns: Of benchmarks or scenarios, as fnmatch has them.
+    """
+    names = (benchmark, scenario.name)
+    if scenario.only_named:
+        return any(pattern in names for pattern in patterns)
+    return not patterns or any(fnmatchcase(name, p) for name in names for p in patterns)

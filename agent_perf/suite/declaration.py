@@ -55,6 +55,8 @@ class Scenario:
             never ends, > 0.
         executor: What becomes of functions handed to threads: ``refuse`` is an error,
             ``inline`` runs them on modelled workers.
+        only_named: It is measured only when asked for by its whole name, as in
+            ``agent-perf load shop.soak``: no pattern, and no verb without names, finds it.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Scenario:
     cpu: CpuMode = CpuMode.NONE
     virtual_limit_s: float = VIRTUAL_LIMIT_S
     executor: ExecutorPolicy = "refuse"
+    only_named: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -149,6 +152,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     cpu: str = "none",
     virtual_limit_s: float = VIRTUAL_LIMIT_S,
     executor: ExecutorPolicy = "refuse",
+    only_named: bool = False,
 ) -> Callable[[Build], Scenario]:
     """
     Make a scenario of an async generator function.
@@ -197,6 +201,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             cpu=cpu_mode(cpu, f"scenario {name}"),
             virtual_limit_s=virtual_limit_s,
             executor=executor,
+            only_named=only_named,
         )
 
     return decorate

@@ -12,7 +12,7 @@ from agent_perf.load import NO_LIMITS, Closed, Limits, Shape, drive_for, drive_o
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import CpuCharging, CpuMode, SimLoop, running_request, simulate
+from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request, simulate
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents
@@ -25,7 +25,7 @@ USERS = 50
 _TIMELINE_COUNTS = frozenset({"db_statements", "http_requests", "llm_calls", "redis_trips"})
 
 
-def run_load(
+def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
     scenarios: Scenario | Sequence[tuple[Scenario, int]],
     shape: Shape | Closed,
     *,
@@ -35,6 +35,7 @@ def run_load(
     limits: Limits = NO_LIMITS,
     good_within_s: float | None = None,
     bucket_s: float | None = None,
+    cpu: CpuMode | None = None,
 ) -> LoadRun:
     """
     Return what *scenarios* come to under *shape*.
@@ -50,10 +51,11 @@ def run_load(
         limits: What the load keeps within.
         good_within_s: Longest latency of a good answer; None: any answer is good.
         bucket_s: First length of the timeline's buckets; a sixtieth of the load if None.
+        cpu: What CPU time is charged for; None: as the scenarios say, which must agree.
 
     Raises:
         BrokenError: If a scenario itself raised.
-        UsageError: If a number is out of range.
+        UsageError: If a number is out of range, or the scenarios do not agree.
     """
     mix = ((scenarios, 1),) if isinstance(scenarios, Scenario) else tuple(scenarios)
     _check(mix, users, good_within_s, bucket_s)
@@ -64,7 +66,7 @@ def run_load(
 
     first = mix[0][0]
     seed = first.seed if seed is None else seed
-    charging = charging_of(first)
+    charging = charging_of(first, _cpu_of(mix) if cpu is None else cpu)
 
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
         nonlocal offered, first_failure
@@ -98,8 +100,8 @@ def run_load(
             main,
             seed=seed,
             # The limit is for what never ends; a load of a month ends after a month.
-            virtual_limit_s=first.virtual_limit_s + shape.length_s,
-            executor=first.executor,
+            virtual_limit_s=max(one.virtual_limit_s for one, _ in mix) + shape.length_s,
+            executor=_executor_of(mix),
             meter=watch.meter,
         )
     return LoadRun(
@@ -161,6 +163,19 @@ class _ChargedRecorder(LoadRecorder):
 
 def _bucket_ns(mix: Sequence[tuple[Scenario, int]], shape: Shape | Closed) -> int:
     return FAULT_BUCKET_NS if any(one.faults for one, _ in mix) else bucket_ns_of(shape)
+
+
+def _cpu_of(mix: Sequence[tuple[Scenario, int]]) -> CpuMode:
+    modes = {one.name: one.cpu for one, _ in mix}
+    if len(set(modes.values())) > 1:
+        told = ", ".join(f"{name} {mode.value!r}" for name, mode in modes.items())
+        raise UsageError(f"the scenarios charge for CPU time differently ({told}); choose by --cpu")
+    return mix[0][0].cpu
+
+
+def _executor_of(mix: Sequence[tuple[Scenario, int]]) -> ExecutorPolicy:
+    # Who refuses threads hands none over, so that workers for the others change nothing for it.
+    return "inline" if any(one.executor == "inline" for one, _ in mix) else "refuse"
 
 
 def _check(

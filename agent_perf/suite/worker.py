@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,7 @@ from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
 from agent_perf.records import Failure, Run, Tier, benchmark_name
 from agent_perf.sim import CpuMode
-from agent_perf.suite.catalog import load_catalog
+from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import run_in_fork
 from agent_perf.suite.rehearsal import import_early
@@ -104,8 +103,7 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         (scenario, users, benchmark_name(scenario.name, users, order.tier))
         for scenario in catalog.scenarios
         for users, name in zip(scenario.users, scenario.benchmarks(), strict=True)
-        if not order.only
-        or any(fnmatchcase(n, pattern) for n in (name, scenario.name) for pattern in order.only)
+        if is_wanted(scenario, name, order.only)
     ]
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
     todo = []

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from agent_perf import codec
-from agent_perf.cli.load import LoadOptions, promise_of, shape_of
+from agent_perf.cli.load_options import LoadOptions, promise_of, shape_of
 from agent_perf.cli.load_text import sparkline
 from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.errors import UsageError
 from agent_perf.load import Closed, Constant, Gamma, Poisson, Ramp, Soak
 from agent_perf.records import Promise
+from agent_perf.report import draw_load
 from agent_perf.suite import run_load
 from tests.cli.test_bad_input import agent_perf
-from tests.shop import make_shop
+from tests.shop import make_shop, write
 from tests.suite.test_loading import other, queue
 
 
@@ -34,19 +35,70 @@ def shop(tmp_path_factory) -> Path:
 
 def test_a_load_is_printed_and_written(shop) -> None:
     """
-    The table has rate, goodput, percentiles and a timeline; the file is the whole record.
+    The table has rate, goodput, percentiles and a timeline; one file is the whole record,
+    one beside it its picture, and both are named.
     """
     done = agent_perf(
         shop, "load", "shop.answer", "--shape", "spike", "--for", "12", "--within", "0.015"
     )
-    run = codec.load_load_run((shop / "reports/load/shop.answer.json").read_bytes(), "it")
+    folder = shop / "reports/load"
+    run = codec.load_load_run((folder / "shop.answer.json").read_bytes(), "it")
+    told = f"written to {folder / 'shop.answer.json'} and {folder / 'shop.answer.svg'}"
 
-    assert (0, "") == (done.returncode, done.stderr.split("written to")[0])
+    assert (0, told) == (done.returncode, done.stderr.strip())
+    assert (folder / "shop.answer.svg").read_text() == draw_load(run)
     for word in ("shop.answer: spike 20/s for 12 s", "offered", "good", "P95", "in flight", "█"):
         assert word in done.stdout
     assert run.latency.count == run.offered > 200
     assert 15_000_000 == run.good_within_ns
     assert 0 < run.good < run.offered
+
+
+def test_the_timeline_and_the_price_of_work_can_be_chosen(shop) -> None:
+    """
+    `--bucket` is the timeline's step; with `--cpu calls` code takes time.
+    """
+    path = shop / "reports/load/shop.answer.json"
+    runs = []
+    for more in ((), ("--cpu", "calls")):
+        done = agent_perf(
+            shop, "load", "shop.answer", "--rate", "9", "--for", "6", "--bucket", "0.5", *more
+        )
+        assert 0 == done.returncode, done.stderr
+        runs.append(codec.load_load_run(path.read_bytes(), "it"))
+    free, charged = runs
+
+    assert (500_000_000, 500_000_000) == (free.timeline.bucket_ns, charged.timeline.bucket_ns)
+    assert free.latency.p50_ns < charged.latency.p50_ns
+    assert free.environment.key != charged.environment.key
+
+
+def test_a_scenario_that_is_only_named_is_measured_only_by_its_name(shop) -> None:
+    """
+    Neither a run of all nor a pattern finds it; its own name does, and `load` with it.
+    """
+    write(
+        shop,
+        "benchmarks/soak.py",
+        "from agent_perf import scenario\n\n\n"
+        "@scenario('shop.soak', users=(1,), requests=5, only_named=True)\n"
+        "async def soak(world):\n"
+        "    async def request(ask):\n"
+        "        await world.tool('look up')\n\n"
+        "    yield request\n",
+    )
+    found = {
+        only: json.loads(
+            agent_perf(shop, "run", "worktree", "--format", "json", *only.split()).stdout
+        )["worktree"]["runs"].keys()
+        for only in ("", "--only shop.*", "--only shop.soak", "--only shop.soak@1")
+    }
+    done = agent_perf(shop, "load", "shop.soak", "--rate", "5", "--for", "5")
+    (shop / "benchmarks/soak.py").unlink()
+
+    assert {"shop.answer@1", "shop.answer@5"} == found[""] == found["--only shop.*"]
+    assert {"shop.soak@1"} == found["--only shop.soak"] == found["--only shop.soak@1"]
+    assert (0, True) == (done.returncode, "shop.soak: poisson 5/s" in done.stdout)
 
 
 def test_a_trace_is_replayed(shop, tmp_path) -> None:

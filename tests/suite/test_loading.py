@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
+from dataclasses import replace
 
 import psutil
 import pytest
 from sqlalchemy import text
 
 from agent_perf import scenario
-from agent_perf.errors import ConfigError, UsageError
+from agent_perf.errors import ConfigError, SimulationError, UsageError
 from agent_perf.load import Burst, Closed, Constant, Limits, Poisson, Soak, Spike
 from agent_perf.records import Tier
 from agent_perf.sim import Reply
-from agent_perf.suite import run_load, run_scenario
+from agent_perf.suite import CpuMode, run_load, run_scenario
 
 
 @scenario("shop.queue", think=None, load=Poisson(rate_hz=20, for_s=30))
@@ -244,3 +245,42 @@ async def queue_of_nothing(world):
         pass
 
     yield request
+
+
+def test_a_load_charges_for_cpu_time_as_asked() -> None:
+    """
+    *cpu* holds over what the scenario says; scenarios that say different things need it.
+    """
+    priced = replace(other, name="shop.priced", cpu=CpuMode.OPERATIONS)
+    calls = replace(queue, cpu=CpuMode.CALLS)
+    shape = Constant(rate_hz=5, for_s=2)
+
+    assert "" == run_load(queue, shape).environment.cpu
+    assert run_load(queue, shape, cpu=CpuMode.OPERATIONS).environment.cpu.startswith("operations")
+    assert run_load(priced, shape).environment.cpu.startswith("operations")
+    assert "" == run_load([(priced, 1), (calls, 1)], shape, cpu=CpuMode.NONE).environment.cpu
+    with pytest.raises(UsageError, match="shop.priced 'operations', shop.queue 'calls'"):
+        run_load([(priced, 1), (calls, 1)], shape)
+
+
+def test_a_mix_obeys_all_its_scenarios() -> None:
+    """
+    The longest limit of virtual time holds, and threads of any of them run on workers.
+    """
+
+    @scenario("shop.threads", think=None, executor="inline", virtual_limit_s=1000)
+    async def threads(world):
+        async def request(ask):
+            await asyncio.to_thread(sum, (1, 2))
+            await asyncio.sleep(20)
+
+        yield request
+
+    short = replace(other, virtual_limit_s=1)
+    shape = Constant(rate_hz=1, for_s=10)
+    run = run_load([(short, 1), (threads, 4)], shape)
+
+    assert {"ValueError"} >= run.errors.keys()
+    assert run.latency.max_ns >= 20_000_000_000
+    with pytest.raises(SimulationError, match="virtual"):
+        run_load(replace(threads, virtual_limit_s=1), shape)

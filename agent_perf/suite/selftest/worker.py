@@ -12,7 +12,6 @@ import random
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from agent_perf.errors import AgentPerfError
 from agent_perf.records import Tier
 from agent_perf.sim import CpuMode
 from agent_perf.stats import summarize
-from agent_perf.suite.catalog import load_catalog
+from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import run_in_fork
 from agent_perf.suite.rehearsal import import_early
@@ -143,8 +142,7 @@ def _carry_out(order: Order, tell: Callable[[Report], None]) -> None:
         (scenario, users, name)
         for scenario in catalog.scenarios
         for users, name in _loads(scenario, order.loads)
-        if not order.only
-        or any(fnmatchcase(n, pattern) for n in (name, scenario.name) for pattern in order.only)
+        if is_wanted(scenario, name, order.only)
     ]
     scenarios = tuple({scenario.name: scenario for scenario, _, _ in wanted}.values())
     tell(Report(benchmark="", imports=import_early(scenarios, order.imports)))
