@@ -17,6 +17,8 @@ import httpx
 
 from agent_perf.sim.services.http import SimHttp
 from agent_perf.sim.services.http_library import Dialect, HttpLibrary, dialect_of
+from agent_perf.sim.services.http_pool import ConnectionPool
+from agent_perf.sim.services.http_transport import transport_class
 from agent_perf.sim.stubs.http_message import (
     StubHeaders,
     StubRequest,
@@ -63,7 +65,24 @@ class StubHttp(SimHttp):
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry_s=limits.keepalive_expiry,
         )
-        return StubClient(transport, cast("ModuleType", library), **client_kwargs)
+        return StubClient(self, transport, cast("ModuleType", library), **client_kwargs)
+
+    def own_client(
+        self, library: HttpLibrary[Any], pool: ConnectionPool | None = None, **client_kwargs: Any
+    ) -> Any:
+        """
+        Return *library*'s own AsyncClient, as tier CLIENT has it, for what no stub knows.
+
+        Args:
+            library: The module httpx or httpx2.
+            pool: Whose connections it uses; one of its own, with the usual limits, if None.
+            client_kwargs: As AsyncClient takes them; no *limits*.
+        """
+        dialect = dialect_of(cast("ModuleType", library))
+        shared = self.transport(library).pool if pool is None else pool
+        # One with our dialect may stand in front of the same pool.
+        transport = transport_class(dialect)(self, dialect, shared)
+        return library.AsyncClient(transport=transport, **client_kwargs)
 
     def _dialect(self, library: ModuleType) -> Dialect:
         return stub_dialect(library)
@@ -80,6 +99,7 @@ class StubClient:
 
     def __init__(
         self,
+        http: StubHttp,
         transport: Any,
         library: ModuleType,
         *,
@@ -92,6 +112,7 @@ class StubClient:
         for name, value in kwargs.items():
             if value and name not in _IDLE_SETTINGS:
                 refuse(f"http.client({name}=...)")
+        self._http = http
         self._transport = transport
         self._library = library
         self._base_url = str(base_url).rstrip("/")
@@ -191,6 +212,23 @@ class StubClient:
         return StubRequest(
             method.upper(), self._url(url, params), StubHeaders(merged), body, extensions
         )
+
+    def own(self) -> Any:
+        """
+        Return the library's own client, on the same connections and with the same settings.
+
+        It is another object: closing one leaves the other open.
+        """
+        client = self._http.own_client(
+            cast("HttpLibrary[Any]", self._library),
+            self._transport.pool,
+            base_url=self._base_url,
+            headers=self._headers,
+            params=self._params,
+            follow_redirects=self._follows,
+        )
+        client.timeout = self._library.Timeout(**self._extensions["timeout"])
+        return client
 
     async def aclose(self) -> None:
         """Close the idle connections."""

@@ -4,23 +4,51 @@ What a model answers, as light objects with the attributes of openai's.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
+
+_SAID_AS_NULL: Final = frozenset({"content", "refusal", "logprobs"})
 
 
 class Answer(msgspec.Struct, kw_only=True):
     """Common to all: the ways to turn them into plain data."""
 
-    def model_dump(self, **options: Any) -> Any:
+    def model_dump(self, *, exclude_none: bool = False, **options: Any) -> Any:
         """Return plain dicts and lists."""
-        return msgspec.to_builtins(self)
+        return _without_none(self, everywhere=exclude_none)
 
     to_dict = model_dump
 
-    def model_dump_json(self, **options: Any) -> str:
+    def model_dump_json(self, *, exclude_none: bool = False, **options: Any) -> str:
         """Return JSON."""
-        return msgspec.json.encode(self).decode()
+        return msgspec.json.encode(self.model_dump(exclude_none=exclude_none)).decode()
+
+
+def plain(value: Any) -> Any:
+    """Return an argument of a request with answers in it, such as a message, made plain data."""
+    if isinstance(value, Answer):
+        return _without_none(value, everywhere=False)
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return value
+
+
+def _without_none(value: Any, *, everywhere: bool) -> Any:
+    if isinstance(value, Answer):
+        # What the endpoint always says stays, as it does with openai's models.
+        fields = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        return {
+            name: _without_none(one, everywhere=everywhere)
+            for name, one in fields
+            if one is not None or (not everywhere and name in _SAID_AS_NULL)
+        }
+    if isinstance(value, list):
+        return [_without_none(one, everywhere=everywhere) for one in value]
+    return value
 
 
 class Function(Answer, kw_only=True):

@@ -8,23 +8,20 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, Self
 
 import msgspec
 import openai
 
-from agent_perf.sim.stubs.llm_messages import Chunk, Completion
-from agent_perf.sim.stubs.refusal import refuse
+from agent_perf.sim.stubs.http import StubClient
+from agent_perf.sim.stubs.llm_errors import (
+    connection_error,
+    event_error,
+    is_of_transport,
+    status_error,
+)
+from agent_perf.sim.stubs.llm_messages import Chunk, Completion, plain
 
-_KINDS: Final[dict[int, type[openai.APIStatusError]]] = {
-    400: openai.BadRequestError,
-    401: openai.AuthenticationError,
-    403: openai.PermissionDeniedError,
-    404: openai.NotFoundError,
-    409: openai.ConflictError,
-    422: openai.UnprocessableEntityError,
-    429: openai.RateLimitError,
-}
 # Those of openai's client: "Retries", in its README; _constants.py and _base_client.py.
 _RETRIES_MAX: Final = 2
 _RETRIED: Final = frozenset({408, 409, 429})
@@ -32,12 +29,18 @@ _DELAY_S: Final = (0.5, 8.0)
 _ASKED_DELAY_S_MAX: Final = 60.0
 _TIMEOUT: Final = (5.0, 600.0, 600.0, 600.0)
 
+_OPTIONS: Final = frozenset(
+    {"api_key", "base_url", "http_client", "max_retries", "timeout", "default_headers"}
+)
+
 _chunk_decoder: Final = msgspec.json.Decoder(Chunk)
 _completion_decoder: Final = msgspec.json.Decoder(Completion)
 
 
 class StubOpenAi:
     """
+    Knows ``chat.completions.create``; for all else it makes openai's own client, once.
+
     Args:
         api_key: Sent as the bearer.
         base_url: Where it calls.
@@ -45,6 +48,9 @@ class StubOpenAi:
         max_retries: Of a request that failed for a reason that may pass, >= 0.
         timeout: As httpx takes it; None: 600 s, and 5 s to connect.
         default_headers: Of all requests.
+
+    Attributes:
+        chat: The resource, whose ``completions`` are stubbed.
     """
 
     def __init__(
@@ -56,15 +62,12 @@ class StubOpenAi:
         max_retries: int = _RETRIES_MAX,
         timeout: Any = None,
         default_headers: Mapping[str, str] | None = None,
-        **kwargs: Any,
     ) -> None:
-        for name, value in kwargs.items():
-            if value is not None:
-                refuse(f"llm.openai({name}=...)")
         self.api_key = api_key
         self.base_url = str(base_url).rstrip("/")
         self.max_retries = max_retries
         self.timeout = timeout
+        self.chat = _Chat(self)
         self._http = http_client
         self._headers = dict(default_headers or {})
         self._sent_headers = {
@@ -72,32 +75,35 @@ class StubOpenAi:
             "content-type": "application/json",
             **self._headers,
         }
+        self._own: Any = None
 
-    @property
-    def chat(self) -> Self:
-        """The resource ``chat``, which is this object itself."""
-        return self
-
-    @property
-    def completions(self) -> Self:
-        """The resource ``chat.completions``, likewise."""
-        return self
-
-    def with_options(self, **options: Any) -> StubOpenAi:
+    def with_options(self, **options: Any) -> Any:
         """Return a client with these arguments in place of its own."""
-        own: dict[str, Any] = {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "http_client": self._http,
-            "max_retries": self.max_retries,
-            "timeout": self.timeout,
-            "default_headers": self._headers,
-        }
+        if not options.keys() <= _OPTIONS:
+            return self.own().with_options(**options)
+        own = self._arguments() | {"http_client": self._http}
         return StubOpenAi(**own | options)
 
     copy = with_options
 
-    async def create(
+    def own(self) -> openai.AsyncOpenAI:
+        """Return openai's own client, over the same connections."""
+        if self._own is None:
+            http = self._http.own() if isinstance(self._http, StubClient) else self._http
+            self._own = openai.AsyncOpenAI(**self._arguments(), http_client=http)
+        client: openai.AsyncOpenAI = self._own
+        return client
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "max_retries": self.max_retries,
+            "timeout": openai.NOT_GIVEN if self.timeout is None else self.timeout,
+            "default_headers": self._headers,
+        }
+
+    async def complete(
         self,
         *,
         stream: bool | None = None,
@@ -107,12 +113,18 @@ class StubOpenAi:
         **body: Any,
     ) -> Any:
         """
-        Return a completion, or with *stream* its chunks.
+        Return a completion, or with *stream* its chunks; what ``chat.completions.create`` is.
 
         Raises:
             openai.OpenAIError: As the real client.
         """
-        body = {name: value for name, value in body.items() if not _is_left_out(value)}
+        if "extra_query" in body:
+            options = {"stream": stream, "timeout": timeout}
+            given = {name: value for name, value in options.items() if value is not None}
+            return await self.own().chat.completions.create(
+                extra_headers=extra_headers, extra_body=extra_body, **given, **body
+            )
+        body = {name: plain(value) for name, value in body.items() if not _is_left_out(value)}
         if isinstance(stream, bool):
             body["stream"] = stream
         body |= extra_body or {}
@@ -133,6 +145,8 @@ class StubOpenAi:
     async def close(self) -> None:
         """Close the HTTP client."""
         await self._http.aclose()
+        if self._own is not None:
+            await self._own.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -140,10 +154,10 @@ class StubOpenAi:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        refuse(f"llm.openai()'s {name!r}")
+        return getattr(self.own(), name)
 
     async def _send(self, request: Any, *, stream: bool) -> Any:
         for retry in range(self.max_retries + 1):
@@ -152,19 +166,55 @@ class StubOpenAi:
             try:
                 response = await self._http.send(request, stream=stream)
             except Exception as error:
-                if not left or not _is_of_transport(error):
-                    raise _connection_error(error, request) from error
+                if not left or not is_of_transport(error):
+                    raise connection_error(error, request) from error
             else:
                 if response.status_code < 400:
                     return response
                 if not left or not _may_pass(response.status_code):
                     await response.aread()
-                    raise _status_error(response)
+                    raise status_error(response)
                 asked = response.headers.get("retry-after", "")
                 # Unread, like openai's: of a stream it costs the connection.
                 await response.aclose()
             await asyncio.sleep(_delay_s(retry, asked))
         raise AssertionError("the last attempt returns or raises")
+
+
+class _Chat:
+    """
+    The resource ``chat``.
+
+    Attributes:
+        completions: The resource.
+    """
+
+    def __init__(self, client: StubOpenAi) -> None:
+        self.completions = _Completions(client)
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._client.own().chat, name)
+
+
+class _Completions:
+    """
+    The resource ``chat.completions``.
+
+    Attributes:
+        create: As openai's.
+    """
+
+    def __init__(self, client: StubOpenAi) -> None:
+        self.create = client.complete
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._client.own().chat.completions, name)
 
 
 class StubStream:
@@ -209,7 +259,7 @@ class StubStream:
                         # What is left is read all the same, to use the connection again.
                         continue
                     if payload.startswith(b'{"error"'):
-                        raise _event_error(payload, self.response)
+                        raise event_error(payload, self.response)
                     yield decode(payload)
         finally:
             await self.response.aclose()
@@ -217,10 +267,6 @@ class StubStream:
 
 def _is_left_out(value: object) -> bool:
     return isinstance(value, (openai.NotGiven, openai.Omit))
-
-
-def _is_of_transport(error: Exception) -> bool:
-    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
 
 
 def _may_pass(status: int) -> bool:
@@ -234,36 +280,3 @@ def _delay_s(retry: int, asked: str) -> float:
     first_s, most_s = _DELAY_S
     delay_s: float = min(first_s * 2**retry, most_s) * (1 - 0.25 * random.random())
     return delay_s
-
-
-def _connection_error(error: Exception, request: Any) -> Exception:
-    if not _is_of_transport(error):
-        return error
-    if any(kind.__name__ == "TimeoutException" for kind in type(error).__mro__):
-        return openai.APITimeoutError(request=request)
-    return openai.APIConnectionError(request=request)
-
-
-def _status_error(response: Any) -> Exception:
-    status, body = response.status_code, _parsed(response.content)
-    others = openai.InternalServerError if status >= 500 else openai.APIStatusError
-    kind = _KINDS.get(status, others)
-    inner = body.get("error", body) if isinstance(body, dict) else body
-    message = inner.get("message") if isinstance(inner, dict) else None
-    words = f"Error code: {status} - {message}" if message else f"Error code: {status}"
-    return kind(words, response=response, body=inner)
-
-
-def _event_error(payload: bytes, response: Any) -> Exception:
-    inner = msgspec.json.decode(payload)["error"]
-    message = inner.get("message") if isinstance(inner, dict) else None
-    return openai.APIError(
-        message or "An error occurred during streaming", request=response.request, body=inner
-    )
-
-
-def _parsed(content: bytes) -> Any:
-    try:
-        return msgspec.json.decode(content)
-    except msgspec.DecodeError:
-        return content.decode("utf-8", "replace")

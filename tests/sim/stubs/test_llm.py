@@ -4,12 +4,14 @@ The stub of openai's client says, counts and takes its time like the real one.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import anthropic
+import httpx2
 import openai
 import pytest
 
-from agent_perf.errors import UsageError
 from agent_perf.records import Tier
 from agent_perf.sim import llm
 from agent_perf.suite import World
@@ -137,16 +139,110 @@ def test_refusals_agree(options: dict[str, Any]) -> None:
     assert issubclass(agreed(work)[0], openai.APIStatusError)
 
 
-def test_what_is_not_there_says_so() -> None:
+def test_messages_are_sent_back_as_they_came() -> None:
     """
-    Other APIs and arguments than the stub has name the other tier.
+    An answer's message goes into the next request, as it is or dumped: as many bytes.
+    """
+
+    async def work(world: World) -> list[Any]:
+        world.llm.script(llm.call_tool("find", query="ä"), llm.text("found", tokens=3))
+        async with world.llm.openai() as client:
+            create: Any = client.chat.completions.create
+            first = await create(**ASK, tools=[TOOL])
+            message = first.choices[0].message
+            result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "x"}
+            answers = [
+                await create(model="m", messages=[*ASK["messages"], sent, result], tools=[TOOL])
+                for sent in (message, message.model_dump(exclude_none=True))
+            ]
+            return [_plain(answer) for answer in answers]
+
+    assert ["found", "found"] == [answer[2] for answer in agreed(work)]
+
+
+def test_what_no_stub_knows_is_the_sdk_s_own() -> None:
+    """
+    Responses, embeddings, helpers and raw responses come as late and count as much, on the
+    connections that the stubbed calls use.
+    """
+
+    async def work(world: World) -> list[Any]:
+        world.llm.script(llm.text("one two", tokens=2))
+        async with world.llm.openai(max_retries=0) as client:
+            raw: Any = client.chat.completions.with_raw_response
+            found = [
+                _plain(await client.chat.completions.create(**ASK)),
+                (await client.responses.create(model="m", input="hä?")).output_text,
+                len((await client.embeddings.create(model="m", input="hä")).data[0].embedding),
+                _plain(await client.chat.completions.parse(**ASK)),
+                (await raw.create(**ASK)).headers["content-type"],
+                _plain(await client.with_options(timeout=2).chat.completions.create(**ASK)),
+                _plain(await client.chat.completions.create(**ASK, extra_query={"v": "1"})),
+            ]
+            async with client.chat.completions.stream(**ASK) as stream:
+                found.append([event.type async for event in stream])
+            world.llm.script(llm.fail(503))
+            found.append(await outcome(client.responses.create(model="m", input="hä?")))
+            return found
+
+    failure = agreed(work)[-1]
+    connects = told(work, Tier.STUB).counts["http_connects", "POST llm.sim/v1/chat/completions"]
+
+    assert (openai.InternalServerError, 1) == (failure[0], connects)
+
+
+def test_many_calls_at_a_time_reconnect_alike() -> None:
+    """
+    More calls at a time than idle connections are kept: the pool is that of the SDK's library.
     """
 
     async def work(world: World) -> None:
-        client = world.llm.openai()
-        with pytest.raises(UsageError, match="responses.*tier 'client'"):
-            client.responses  # noqa: B018
-        with pytest.raises(UsageError, match="organization"):
-            world.llm.openai(organization="o")
+        world.llm.script(llm.text("one two", tokens=2))
+        async with world.llm.openai() as client:
+            for _ in range(3):
+                calls = (client.chat.completions.create(**ASK) for _ in range(30))
+                await asyncio.gather(*calls)
 
-    told(work, Tier.STUB)
+    agreed(work)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_anthropic_s_client_is_its_own(shared: bool) -> None:
+    """
+    Messages, streams and errors of anthropic's client agree; with a stubbed client of
+    world.http given, too.
+    """
+
+    async def work(world: World) -> list[Any]:
+        world.llm.script(llm.call_tool("find", query="ä"), llm.text("found it", tokens=3))
+        options: dict[str, Any] = {"max_retries": 1}
+        if shared:
+            options["http_client"] = world.http.client(httpx2, timeout=3.0)
+        tool: Any = {"name": "find", "input_schema": {"type": "object"}}
+        ask: dict[str, Any] = {"model": "m", "max_tokens": 99, "messages": ASK["messages"]}
+        async with world.llm.anthropic(**options) as client:
+            whole: Any = await client.messages.create(**ask, tools=[tool])
+            world.llm.script(llm.text("found it", tokens=3))
+            async with client.messages.stream(**ask) as stream:
+                words = [word async for word in stream.text_stream]
+            world.llm.script(llm.fail(529), llm.fail(529), llm.text("never"))
+            return [
+                [(part.type, getattr(part, "input", None)) for part in whole.content],
+                words,
+                await outcome(client.messages.create(**ask)),
+            ]
+
+    assert issubclass(agreed(work)[-1][0], anthropic.APIStatusError)
+
+
+def test_other_arguments_give_the_sdk_s_own_client() -> None:
+    """
+    An argument that the stub does not have is the real client's; what comes of it agrees.
+    """
+
+    async def work(world: World) -> Any:
+        world.llm.script(llm.text("one", tokens=1))
+        async with world.llm.openai(organization="o") as client:
+            return _plain(await client.chat.completions.create(**ASK))
+
+    assert "one" == agreed(work)[2]

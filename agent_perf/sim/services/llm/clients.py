@@ -46,11 +46,17 @@ def sdk_client(
         ) from error
     arguments = {"api_key": API_KEY, "base_url": base_url, **client_kwargs}
     if arguments.get("http_client") is None:
-        arguments["http_client"] = http.client(_http_library(module))
+        arguments["http_client"] = http.client(http_library_of(module))
     return getattr(module, class_name)(**arguments)
 
 
-def _http_library(sdk: ModuleType) -> ModuleType:
+def http_library_of(sdk: ModuleType) -> ModuleType:
+    """
+    Return httpx or httpx2, whichever *sdk* makes its own clients of.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
     # Which one changed between majors of both SDKs; their own default client's base knows.
     for base in sdk.DefaultAsyncHttpxClient.__mro__:
         name = base.__module__.partition(".")[0]
