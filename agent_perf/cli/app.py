@@ -1,5 +1,5 @@
 """
-The verbs, their options, and what a process ends with.
+The verbs and their options.
 
 Only what a verb's own help needs is imported here: the work, and numpy, redis and asv
 with it, is imported when the verb runs.
@@ -7,74 +7,27 @@ with it, is imported when the verb runs.
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
 import click
 
-from agent_perf.errors import AgentPerfError
-
-INTERRUPTED: Final = 130
-PIPE_CLOSED: Final = 141
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_only = click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
-)
-_fresh = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
-_tier = click.option(
-    "--tier",
-    type=click.Choice(["stub", "client", "wire"]),
-    default="client",
-    show_default=True,
-    help="How much of the real code runs: stubs, client libraries, or protocols as well.",
-)
-_cpu = click.option(
-    "--cpu",
-    type=click.Choice(["none", "operations", "calls"]),
-    help="What CPU time is charged for in virtual time; as each scenario says if not given.",
-)
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="What is printed on standard output.",
-)
-_reports = click.option(
-    "--reports",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the report; from the configuration if not given.",
+from agent_perf.cli.exits import Verbs, end, run_process
+from agent_perf.cli.options import (
+    cpu_option,
+    format_option,
+    fresh_option,
+    jobs_option,
+    only_option,
+    reports_option,
+    tier_option,
 )
 
-_file = click.Path(path_type=Path, dir_okay=False)
-
-
-def _jobs(function: F) -> F:
-    return click.option(
-        "--jobs", type=click.IntRange(min=1), help="Commits at a time; one per core if not given."
-    )(function)
-
-
-class _Verbs(click.Group):
-    """A group whose verbs end with 141 when nobody reads their output any more."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # click, and Python itself, would end with 1: a regression's code.
-            raise SystemExit(PIPE_CLOSED) from None
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group(
-    cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(package_name="agent-perf")
 def cli() -> None:
@@ -89,12 +42,12 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("refs", nargs=-1, metavar="[REF | A..B]...")
-@_only
-@_fresh
-@_jobs
-@_cpu
-@_tier
-@_format
+@only_option
+@fresh_option
+@jobs_option
+@cpu_option
+@tier_option
+@format_option
 def run(refs: tuple[str, ...], **options: Any) -> None:
     """
     Measure commits and store the results.
@@ -105,14 +58,14 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     """
     from agent_perf.cli.run import run_refs
 
-    _end(run_refs(refs or ("HEAD",), **options))
+    end(run_refs(refs or ("HEAD",), **options))
 
 
 @cli.command()
 @click.argument("base", required=False)
 @click.argument("head", default="HEAD")
-@_only
-@_fresh
+@only_option
+@fresh_option
 @click.option("--exact-only", is_flag=True, help="Leave out what is sampled (CPU time).")
 @click.option(
     "--time-budget",
@@ -128,8 +81,8 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     type=click.Choice(["fail", "pass"]),
     help="What an undecided gate ends with; from the configuration if not given.",
 )
-@_reports
-@_format
+@reports_option
+@format_option
 def compare(base: str | None, head: str, **options: Any) -> None:
     """
     Judge HEAD against BASE, write the report, and end with the gate's exit code.
@@ -139,13 +92,13 @@ def compare(base: str | None, head: str, **options: Any) -> None:
     """
     from agent_perf.cli.compare import CompareOptions, compare_refs
 
-    _end(compare_refs(base, head, CompareOptions(**options)))
+    end(compare_refs(base, head, CompareOptions(**options)))
 
 
 @cli.command()
 @click.argument("revisions", metavar="[A..B]", required=False)
-@_reports
-@_format
+@reports_option
+@format_option
 def report(revisions: str | None, reports: Path | None, form: str) -> None:
     """
     Write the report of stored runs, without measuring: along A..B, commit by commit.
@@ -154,7 +107,7 @@ def report(revisions: str | None, reports: Path | None, form: str) -> None:
     """
     from agent_perf.cli.report import report_range
 
-    _end(report_range(revisions, reports=reports, form=form))
+    end(report_range(revisions, reports=reports, form=form))
 
 
 @cli.group()
@@ -170,16 +123,16 @@ def baseline_create(name: str, ref: str, replace: bool) -> None:
     """Measure REF, where it is not stored, and keep it as NAME."""
     from agent_perf.cli.baseline import create
 
-    _end(create(name, ref, replace=replace))
+    end(create(name, ref, replace=replace))
 
 
 @baseline.command("list")
-@_format
+@format_option
 def baseline_list(form: str) -> None:
     """Show all baselines."""
     from agent_perf.cli.baseline import list_all
 
-    _end(list_all(form))
+    end(list_all(form))
 
 
 @baseline.command("promote")
@@ -190,7 +143,7 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
     """Keep baseline SOURCE as NAME too."""
     from agent_perf.cli.baseline import promote
 
-    _end(promote(source, name, replace=replace))
+    end(promote(source, name, replace=replace))
 
 
 @cli.command()
@@ -203,19 +156,13 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
 @click.option("--rate", "rate_hz", type=float, metavar="PER_S", help="Requests per second  [20].")
 @click.option("--to", "to_hz", type=float, metavar="PER_S", help="Rate at the end; ramp, stress.")
 @click.option("--for", "for_s", type=float, metavar="SECONDS", help="How long  [60; soak: 3600].")
-@click.option("--trace", type=_file, help="Replay JSON lines: at_s, path, user, weight.")
-@click.option("--access-log", type=_file, help="Replay an access log of nginx or uvicorn.")
+@click.option("--trace", type=_FILE, help="Replay JSON lines: at_s, path, user, weight.")
+@click.option("--access-log", type=_FILE, help="Replay an access log of nginx or uvicorn.")
 @click.option("--speed", type=float, default=1.0, help="Replay so many times as fast.")
 @click.option("--users", type=click.IntRange(min=1), help="Users who share the requests  [50].")
 @click.option("--closed", is_flag=True, help="Users wait for the answer before they ask again.")
-@click.option(
-    "--tier",
-    type=click.Choice(["stub", "client", "wire"]),
-    default="client",
-    show_default=True,
-    help="How much of the real code runs.",
-)
-@_cpu
+@tier_option
+@cpu_option
 @click.option("--seed", type=int, help="Of all draws; the scenario's if not given.")
 @click.option("--within", "within_s", type=float, metavar="SECONDS", help="What is a good answer.")
 @click.option(
@@ -231,8 +178,8 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
 @click.option(
     "--target", metavar="[PATH.]pN=SECONDS", help="As p95=0.15, p99=150ms or miss.p95=0.15."
 )
-@_reports
-@_format
+@reports_option
+@format_option
 def load(scenarios: tuple[str, ...], **options: Any) -> None:
     """
     Put scenarios of the files as they are under a load, in virtual time.
@@ -244,7 +191,7 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
     from agent_perf.cli.load import load_scenarios
     from agent_perf.cli.load_options import LoadOptions
 
-    _end(load_scenarios(scenarios, LoadOptions(**options)))
+    end(load_scenarios(scenarios, LoadOptions(**options)))
 
 
 @cli.command()
@@ -269,7 +216,7 @@ def calibrate(output: Path | None, rounds: int) -> None:
     """
     from agent_perf.cli.calibrate import run_calibration
 
-    _end(run_calibration(output, rounds=rounds))
+    end(run_calibration(output, rounds=rounds))
 
 
 @cli.command()
@@ -290,15 +237,9 @@ def calibrate(output: Path | None, rounds: int) -> None:
     help="Also run with timers of one instant in N other orders, and tell what moves.",
 )
 @click.option("--busy/--idle", default=True, help="Whether cores may be kept busy meanwhile.")
-@click.option(
-    "--tier",
-    type=click.Choice(["stub", "client", "wire"]),
-    default="client",
-    show_default=True,
-    help="How much of the real code runs.",
-)
-@_cpu
-@_format
+@tier_option
+@cpu_option
+@format_option
 def selftest(patterns: tuple[str, ...], **options: Any) -> None:
     """
     Run scenarios in hostile processes: do they give the same answer, step by step?
@@ -309,13 +250,13 @@ def selftest(patterns: tuple[str, ...], **options: Any) -> None:
     """
     from agent_perf.cli.selftest import SelftestOptions, run_selftest
 
-    _end(run_selftest(patterns, SelftestOptions(**options)))
+    end(run_selftest(patterns, SelftestOptions(**options)))
 
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--open/--no-open", "show", default=True, help="Open the report in a browser.")
-@_jobs
+@jobs_option
 def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     """
     See it work: a small agent backend with twelve commits, five of them regressions.
@@ -325,45 +266,9 @@ def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     """
     from agent_perf.cli.demo import run_demo
 
-    _end(run_demo(folder, show=show, jobs=jobs))
+    end(run_demo(folder, show=show, jobs=jobs))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line *arguments*, those of the process if None, and exit."""
-    try:
-        cli.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
-        code = _flushed(0)
-    except AgentPerfError as error:
-        click.echo(f"agent-perf: {error}", err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("agent-perf: interrupted; what was finished is kept", err=True)
-        code = INTERRUPTED
-    except SystemExit as error:
-        code = _flushed(int(error.code or 0))
-    except Exception:  # noqa: BLE001 (printed whole; Python's own exit code 1 would say "regression")
-        click.echo(traceback.format_exc(), err=True)
-        click.echo(
-            "agent-perf: this is a bug in agent-perf; please report it with the above", err=True
-        )
-        code = AgentPerfError.exit_code
-    sys.exit(code)
-
-
-def _flushed(code: int) -> int:
-    """Return *code*, or what a closed pipe ends with if output cannot be written."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python itself would end with 1, which here
-        # means a regression.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return code
-
-
-def _end(code: int) -> NoReturn:
-    raise SystemExit(code)
+    run_process(cli, arguments)

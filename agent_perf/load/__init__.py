@@ -15,7 +15,8 @@ from agent_perf.load.driver import (
     error_category,
     warm_up,
 )
-from agent_perf.load.shapes import Burst, Constant, Gamma, Poisson, Ramp, Soak, Spike, Stress
+from agent_perf.load.shapes import Burst, Ramp, Spike, Stress
+from agent_perf.load.steady import Constant, Gamma, Poisson, Soak
 from agent_perf.load.traces import Trace, read_access_log, read_trace
 
 __all__ = [

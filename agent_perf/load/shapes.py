@@ -1,5 +1,5 @@
 """
-Shapes of load: how often requests arrive, over time.
+Shapes of load that change over time: ramps, spikes, stairs and bursts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_perf.errors import ConfigError
-from agent_perf.load.arrivals import Arrival, Dice, progress, want_variation
+from agent_perf.load.arrivals import Arrival, Dice, want_variation
+from agent_perf.load.profiled import Profiled
 from agent_perf.load.profiles import (
     Profile,
     level,
@@ -17,119 +18,10 @@ from agent_perf.load.profiles import (
     want_rate,
     want_seconds,
 )
-from agent_perf.units import NS
-
-
-class _Profiled:
-    """What shapes that follow a profile share."""
-
-    __slots__ = ()
-
-    def profile(self) -> Profile:
-        """Return the rate over time."""
-        raise NotImplementedError
-
-    def variation(self) -> float:
-        """Return how irregular the gaps are."""
-        raise NotImplementedError
-
-    @property
-    def length_s(self) -> float:
-        """How long requests arrive, in seconds."""
-        return self.profile().length_ns / NS
-
-    @property
-    def expected_count(self) -> int:
-        """How many requests, on average."""
-        return self.profile().expected_count
-
-    def arrivals(self, dice: Dice) -> Iterator[Arrival]:
-        """Yield the requests in order of their arrival, lazily."""
-        for at_ns in self.profile().instants(progress(dice, self.variation())):
-            yield Arrival(at_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constant(_Profiled):
-    """
-    *rate_hz* requests per second, evenly spaced, for *for_s* seconds; the first at once.
-    """
-
-    rate_hz: float
-    for_s: float
-
-    def __post_init__(self) -> None:
-        want_rate("rate_hz", self.rate_hz)
-        want_seconds("for_s", self.for_s)
-
-    def profile(self) -> Profile:
-        """Return the rate over time."""
-        return Profile(segments=(level(self.rate_hz, self.for_s),))
-
-    def variation(self) -> float:
-        """Return how irregular the gaps are."""
-        return 0.0
-
-    def describe(self) -> str:
-        """Return the load in words."""
-        return f"constant {self.rate_hz:g}/s for {self.for_s:g} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poisson(Constant):
-    """
-    *rate_hz* requests per second on average, independent of each other: what many users make.
-    """
-
-    def variation(self) -> float:
-        """Return how irregular the gaps are."""
-        return 1.0
-
-    def describe(self) -> str:
-        """Return the load in words."""
-        return f"poisson {self.rate_hz:g}/s for {self.for_s:g} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gamma(Constant):
-    """
-    *rate_hz* requests per second on average that come in clusters.
-
-    Attributes:
-        cv: Coefficient of variation of the gaps: 0.5 (regular), 1 (Poisson), 2, 4 (bursts).
-    """
-
-    cv: float = 2.0
-
-    def __post_init__(self) -> None:
-        # Zero-argument super() does not know the class that slots=True makes.
-        Constant.__post_init__(self)
-        want_variation("cv", self.cv)
-
-    def variation(self) -> float:
-        """Return how irregular the gaps are."""
-        return self.cv
-
-    def describe(self) -> str:
-        """Return the load in words."""
-        return f"gamma {self.rate_hz:g}/s, cv {self.cv:g}, for {self.for_s:g} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Soak(Poisson):
-    """
-    The same load for hours: what leaks, fills up or ages shows.
-    """
-
-    for_s: float = 3_600.0
-
-    def describe(self) -> str:
-        """Return the load in words."""
-        return f"soak {self.rate_hz:g}/s for {self.for_s:g} s"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ramp(_Profiled):
+class Ramp(Profiled):
     """
     A rate that changes evenly from *from_hz* to *to_hz* in *for_s* seconds.
 
@@ -164,7 +56,7 @@ class Ramp(_Profiled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spike(_Profiled):
+class Spike(Profiled):
     """
     A steady load that is *factor* times as high for a while.
 
@@ -220,7 +112,7 @@ class Spike(_Profiled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stress(_Profiled):
+class Stress(Profiled):
     """
     Stairs of load: where the system breaks, the timeline shows.
 

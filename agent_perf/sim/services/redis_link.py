@@ -17,6 +17,7 @@ import hiredis
 
 from agent_perf.sim.faults import FOR_EVER, InjectedError, Lifeline, PeerClosed
 from agent_perf.sim.services.redis_server import RedisSession
+from agent_perf.sim.services.redis_trip import TRIP, Command, Trip
 from agent_perf.sim.services.redis_wire import batch_name, command_name
 from agent_perf.units import NS
 
@@ -24,47 +25,9 @@ if TYPE_CHECKING:
     from agent_perf.sim.loop import SimLoop
     from agent_perf.sim.services.redis import SimRedis
 
-Command = tuple[str, list[bytes]]
-"""Its name and its fields."""
-
-TRIP: Final = "redis.trip"
 PUSH: Final = "redis.push"
 # Longer than any simulation lasts: the loop takes what is due then for what never comes.
 _NEVER_NS: Final = 1 << 81
-
-
-class Trip:
-    """
-    One round trip: what was written at one instant, until its last reply is there.
-
-    Attributes:
-        commands: Those that the server has still to execute, by name, oldest first.
-        detail: What it is called: the names of the commands.
-        start_ns: When they were written.
-        half_ns: Time on the wire, each way.
-        leave_ns: When the server's replies leave, once the server has begun.
-        context: Of the request that wrote.
-        refusal: What the server says instead of executing the commands; None: it does.
-    """
-
-    __slots__ = (
-        "commands",
-        "context",
-        "detail",
-        "half_ns",
-        "leave_ns",
-        "refusal",
-        "start_ns",
-    )
-
-    def __init__(self, commands: deque[Command], detail: str, start_ns: int, half_ns: int) -> None:
-        self.commands = commands
-        self.detail = detail
-        self.start_ns = start_ns
-        self.half_ns = half_ns
-        self.leave_ns: int | None = None
-        self.context = copy_context()
-        self.refusal: str | None = None
 
 
 class RedisLink:

@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any, NoReturn, Self
 
 from sqlalchemy import exc
 
 from agent_perf.sim.request import RequestState, running_request
 from agent_perf.sim.services.db_session import Answer, DbSession
+from agent_perf.sim.stubs.database_listeners import tell, tell_error
 from agent_perf.sim.stubs.database_pool import Slot, StubDbPool
 from agent_perf.sim.stubs.database_text import (
     StubResult,
@@ -227,7 +227,7 @@ class StubConnection:
             self._transaction = StubTransaction(self)
         told = self._sync_engine._has_events
         if told:
-            self._tell("before_cursor_execute", sql, values, many)
+            tell(self, self._sync_engine.dispatch.before_cursor_execute, sql, values, many=many)
         try:
             answer: Answer
             if many:
@@ -239,10 +239,10 @@ class StubConnection:
         except asyncio.CancelledError as error:
             # As with the real one: who knows what the server made of it.
             self._lose()
-            self._tell_error(None, error, sql)
+            tell_error(self, self._sync_engine, sql, error, None)
             raise
         if told:
-            self._tell("after_cursor_execute", sql, values, many)
+            tell(self, self._sync_engine.dispatch.after_cursor_execute, sql, values, many=many)
         cursor, rows = answer
         return StubResult(cursor, rows or ())
 
@@ -281,25 +281,8 @@ class StubConnection:
         """Return SQLAlchemy's error for the driver's *error*, once listeners have been told."""
         lost = is_lost(error)
         wrapped = wrapped_error(error, self._sync_engine.dialect, sql, values, many=many)
-        self._tell_error(wrapped, error, sql)
+        tell_error(self, self._sync_engine, sql, error, wrapped)
         if lost:
             self._lose()
             self._pool.invalidate()
         return wrapped
-
-    def _tell(self, name: str, sql: str, values: Any, many: bool) -> None:
-        for listener in getattr(self._sync_engine.dispatch, name):
-            listener(self, None, sql, values, None, many)
-
-    def _tell_error(self, wrapped: Exception | None, error: BaseException, sql: str | None) -> None:
-        for listener in self._sync_engine.dialect.dispatch.handle_error:
-            listener(
-                SimpleNamespace(
-                    connection=self,
-                    engine=self._sync_engine,
-                    statement=sql,
-                    original_exception=error,
-                    sqlalchemy_exception=wrapped,
-                    is_disconnect=is_lost(error),
-                )
-            )

@@ -1,0 +1,42 @@
+"""
+Options that several verbs have.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+only_option = click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
+)
+fresh_option = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
+tier_option = click.option(
+    "--tier",
+    type=click.Choice(["stub", "client", "wire"]),
+    default="client",
+    show_default=True,
+    help="How much of the real code runs: stubs, client libraries, or protocols as well.",
+)
+cpu_option = click.option(
+    "--cpu",
+    type=click.Choice(["none", "operations", "calls"]),
+    help="What CPU time is charged for in virtual time; as each scenario says if not given.",
+)
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed on standard output.",
+)
+reports_option = click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the report; from the configuration if not given.",
+)
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), help="Commits at a time; one per core if not given."
+)
