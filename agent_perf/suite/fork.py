@@ -26,9 +26,11 @@ from agent_perf.errors import NothingMeasuredError, SampleError
 _READ_BYTES: Final = 1 << 16
 _TRACEBACK_CHARS: Final = 4000
 # How long a process has to say where it hangs, once its time is up.
-_LAST_WORDS_S: Final = 2.0
+_LAST_WORDS_S: Final = 5.0
 _HANGS: Final = b"Timeout ("
 """What faulthandler's report begins with."""
+_OUTERMOST: Final = b" in _child\n"
+"""How the line of the frame that began it ends; those after it are ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +56,12 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
         os.close(read_fd)
         _child(function, write_fd, time_limit_s)
     os.close(write_fd)
+    answer = bytearray()
     try:
-        answer, ended = _read(read_fd, time_limit_s)
-        if not ended and not answer:
-            answer, _ = _read(read_fd, _LAST_WORDS_S, enough_bytes=1)
+        ended = _read(read_fd, answer, time_limit_s)
+        if not ended and (not answer or answer.startswith(_HANGS)):
+            # It is written word by word: who stopped at the first would not know where.
+            _read(read_fd, answer, _LAST_WORDS_S, until=_OUTERMOST)
     finally:
         os.close(read_fd)
         _end(pid)
@@ -66,10 +70,12 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
             category="time limit",
             message=f"still running after {time_limit_s:g} s and stopped; raise `time_limit_s` "
             "in the configuration if it needs longer",
-            traceback=answer.decode(errors="replace")[:_TRACEBACK_CHARS],
+            traceback=b"".join(answer.partition(_OUTERMOST)[:2]).decode(errors="replace")[
+                :_TRACEBACK_CHARS
+            ],
         )
     if answer[:1] == b"+":
-        return answer[1:]
+        return bytes(answer[1:])
     if answer[:1] == b"-":
         return msgspec.json.decode(answer[1:], type=Broken)
     return Broken(category="crashed", message="the process ended without a word (a crash in C?)")
@@ -103,20 +109,21 @@ def _broken(error: BaseException) -> Broken:
     )
 
 
-def _read(read_fd: int, for_s: float, enough_bytes: int | None = None) -> tuple[bytes, bool]:
-    """Return what comes within *for_s* seconds, or *enough_bytes*; and whether that is all."""
+def _read(read_fd: int, data: bytearray, for_s: float, until: bytes | None = None) -> bool:
+    """
+    Add to *data* what comes within *for_s* seconds; return whether the other end was closed.
+
+    Once *until* is in *data*, nothing is waited for any more.
+    """
     deadline_s = time.monotonic() + for_s
-    data = bytearray()
-    while (left_s := deadline_s - time.monotonic()) > 0:
+    while (until is None or until not in data) and (left_s := deadline_s - time.monotonic()) > 0:
         ready, _, _ = select.select([read_fd], [], [], left_s)
         if ready:
             chunk = os.read(read_fd, _READ_BYTES)
             if not chunk:
-                return bytes(data), True
+                return True
             data += chunk
-            if enough_bytes is not None and len(data) >= enough_bytes:
-                break
-    return bytes(data), False
+    return False
 
 
 def _end(pid: int) -> None:

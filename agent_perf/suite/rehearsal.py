@@ -24,7 +24,9 @@ _REHEARSAL_S: Final = 10.0
 """One request to each scenario takes a second or two; what hangs is not waited for twice."""
 
 
-def import_early(scenarios: Sequence[Scenario], known: Sequence[str]) -> tuple[str, ...]:
+def import_early(
+    scenarios: Sequence[Scenario], known: Sequence[str], *, time_limit_s: float = _REHEARSAL_S
+) -> tuple[str, ...]:
     """
     Import what *scenarios* need beyond what is imported already, and return its names.
 
@@ -34,8 +36,9 @@ def import_early(scenarios: Sequence[Scenario], known: Sequence[str]) -> tuple[s
     Args:
         scenarios: What will be measured.
         known: What an earlier call returned; there is no rehearsal then.
+        time_limit_s: Real seconds for one benchmark; a rehearsal takes no longer either.
     """
-    names = tuple(known) or (_rehearse(scenarios) if scenarios else ())
+    names = tuple(known) or (_rehearse(scenarios, time_limit_s) if scenarios else ())
     for name in names:
         # A module may be gone in this commit, or want to be imported by its package only.
         with contextlib.suppress(Exception):
@@ -43,7 +46,7 @@ def import_early(scenarios: Sequence[Scenario], known: Sequence[str]) -> tuple[s
     return names
 
 
-def _rehearse(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
+def _rehearse(scenarios: Sequence[Scenario], time_limit_s: float) -> tuple[str, ...]:
     before = frozenset(sys.modules)
 
     def rehearse() -> bytes:
@@ -58,5 +61,5 @@ def _rehearse(scenarios: Sequence[Scenario]) -> tuple[str, ...]:
         ]
         return msgspec.json.encode(late)
 
-    answer = run_in_fork(rehearse, time_limit_s=_REHEARSAL_S)
+    answer = run_in_fork(rehearse, time_limit_s=min(time_limit_s, _REHEARSAL_S))
     return msgspec.json.decode(answer, type=tuple[str, ...]) if isinstance(answer, bytes) else ()

@@ -114,7 +114,8 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         else:
             todo.append((scenario, users, name))
     scenarios = tuple({scenario.name: scenario for scenario, _, _ in todo}.values())
-    tell(Event(kind="imports", names=import_early(scenarios, order.imports)))
+    imports = import_early(scenarios, order.imports, time_limit_s=order.time_limit_s)
+    tell(Event(kind="imports", names=imports))
     for scenario, users, name in todo:
         tell(Event(kind="started", names=(name,)))
         tell(_measure(order, scenario, users, name))

@@ -27,6 +27,20 @@ def measure(
     return runs, failures
 
 
+# The rehearsal asks once: it is the second request that hangs.
+HANGS = """\
+import signal
+from agent_perf import scenario
+
+@scenario("shop.hangs", users=(1,), requests=2)
+async def hangs(world):
+    async def request(ask):
+        if ask.index:
+            signal.pause()
+    yield request
+"""
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     return make_shop(tmp_path / "shop")
@@ -70,7 +84,6 @@ def test_one_broken_benchmark_spares_the_others(shop, tmp_path) -> None:
     head = "from agent_perf import scenario\n"
     for name, body in {
         "raises": "raise RuntimeError('on fire')",
-        "hangs": "while True: pass",
         "leaves": "import os; os._exit(3)",
     }.items():
         write(
@@ -79,10 +92,11 @@ def test_one_broken_benchmark_spares_the_others(shop, tmp_path) -> None:
             f"{head}@scenario('shop.{name}', users=(1,), requests=1)\n"
             f"async def {name}(world):\n    {body}\n    yield None\n",
         )
+    write(shop, "benchmarks/hangs.py", HANGS)
     write(shop, "benchmarks/missing.py", "import no_such_module\n")
     write(shop, "benchmarks/exits.py", "raise SystemExit(9)\n")
 
-    runs, failures = measure(shop, tmp_path, time_limit_s=2)
+    runs, failures = measure(shop, tmp_path, time_limit_s=3)
 
     assert ["shop.answer@1", "shop.answer@5"] == sorted(runs)
     assert {

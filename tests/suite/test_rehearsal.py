@@ -1,3 +1,4 @@
+import signal
 import sys
 from pathlib import Path
 
@@ -61,3 +62,14 @@ def test_a_scenario_that_fails_is_left_to_its_measurement() -> None:
 
     assert ("known",) == names
     assert isinstance(import_early((broken,), ()), tuple)
+
+
+def test_a_scenario_that_hangs_is_not_waited_for() -> None:
+    """At the time limit of one benchmark a rehearsal ends, and knows of no imports."""
+
+    @scenario("shop.stuck", requests=1)
+    async def stuck(world):
+        signal.pause()
+        yield
+
+    assert () == import_early((stuck,), (), time_limit_s=0.1)

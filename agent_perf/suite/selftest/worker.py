@@ -145,7 +145,8 @@ def _carry_out(order: Order, tell: Callable[[Report], None]) -> None:
         if is_wanted(scenario, name, order.only)
     ]
     scenarios = tuple({scenario.name: scenario for scenario, _, _ in wanted}.values())
-    tell(Report(benchmark="", imports=import_early(scenarios, order.imports)))
+    imports = import_early(scenarios, order.imports, time_limit_s=order.time_limit_s)
+    tell(Report(benchmark="", imports=imports))
     for scenario, users, name in wanted:
         answer = run_in_fork(
             lambda scenario=scenario, users=users, name=name: msgspec.json.encode(  # type: ignore[misc]
