@@ -6,25 +6,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, cast
 
-from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import NullPool
 
 from agent_perf.sim.services.db import SimDatabase
 from agent_perf.sim.stubs.database_connection import StubConnection
+from agent_perf.sim.stubs.database_own import OwnEngine
 from agent_perf.sim.stubs.database_pool import StubDbPool
-from agent_perf.sim.stubs.refusal import refuse
 
 _OPTIONS: Final = frozenset({"isolation_level"})
+_POOL_OPTIONS: Final = frozenset({"pool_pre_ping", "pool_recycle", "pool_use_lifo"})
 
 
 class StubDatabase(SimDatabase):
     """
     SimDatabase, its sessions, workers and locks included, behind stubbed engines.
 
-    Draws, counts and spans are those of SimDatabase, and for the same calls as many.
+    Draws, counts and spans are those of SimDatabase, and for the same calls as many. What
+    the stub does not know is SQLAlchemy's own work, on the same connections: it only costs
+    more CPU.
     """
 
     def engine(
@@ -38,44 +39,55 @@ class StubDatabase(SimDatabase):
         """
         Return a stubbed engine; the arguments are those of ``SimDatabase.engine``.
 
-        Raises:
-            UsageError: For arguments that the stub does not know: all but
-                *pool_pre_ping*, *pool_recycle*, *pool_use_lifo*, *isolation_level* and *echo*.
+        With others than *pool_pre_ping*, *pool_recycle*, *pool_use_lifo*,
+        *isolation_level* and *echo*, it is SQLAlchemy's own.
         """
-        options = {name: engine_kwargs.pop(name) for name in _OPTIONS & engine_kwargs.keys()}
-        engine_kwargs.pop("echo", None)
+        if not engine_kwargs.keys() <= _OPTIONS | _POOL_OPTIONS | {"echo"}:
+            return super().engine(
+                pool_size=pool_size,
+                max_overflow=max_overflow,
+                pool_timeout=pool_timeout,
+                **engine_kwargs,
+            )
+        options = {name: engine_kwargs[name] for name in _OPTIONS & engine_kwargs.keys()}
         pool = StubDbPool(
             self,
             size=pool_size,
             overflow_max=max_overflow,
             timeout_s=pool_timeout,
-            pre_ping=engine_kwargs.pop("pool_pre_ping", False),
-            recycle_s=engine_kwargs.pop("pool_recycle", -1),
-            use_lifo=engine_kwargs.pop("pool_use_lifo", False),
+            pre_ping=engine_kwargs.get("pool_pre_ping", False),
+            recycle_s=engine_kwargs.get("pool_recycle", -1),
+            use_lifo=engine_kwargs.get("pool_use_lifo", False),
         )
-        for name in engine_kwargs:
-            refuse(f"database.engine({name}=...)")
+        own = OwnEngine(self, pool, options)
         # Typed as what it stands for: scenarios are written for the real one.
-        return cast("AsyncEngine", StubEngine(pool, options))
+        return cast("AsyncEngine", StubEngine(pool, options, own, own.engine))
 
 
 class StubEngine:
     """
     What stands for ``AsyncEngine``.
 
-    Attributes:
+    Args:
         pool: Of its connections.
-        sync_engine: For listeners of ``before_cursor_execute``, ``after_cursor_execute``
-            and ``handle_error``, which are told as by the real one. It cannot connect.
+        options: Of its connections.
+        own: SQLAlchemy's engine on the same pool.
+        variant: The same, with *options*.
+
+    Attributes:
+        pool: As given.
+        sync_engine: SQLAlchemy's own, on the same pool: for listeners, and for sessions of
+            the ORM, which are SQLAlchemy's own, too.
     """
 
-    def __init__(self, pool: StubDbPool, options: dict[str, Any], sync_engine: Any = None) -> None:
+    def __init__(
+        self, pool: StubDbPool, options: dict[str, Any], own: OwnEngine, variant: AsyncEngine
+    ) -> None:
         self.pool = pool
-        self.sync_engine = sync_engine or create_engine(
-            "sqlite://", creator=_no_connection, poolclass=NullPool
-        )
+        self.sync_engine = variant.sync_engine
         self._options = options
-        _check(options)
+        self._own = own
+        self._variant = variant
 
     @property
     def dialect(self) -> Any:
@@ -94,7 +106,7 @@ class StubEngine:
 
     def connect(self) -> StubConnection:
         """Return a connection, to be awaited or entered."""
-        return StubConnection(self.pool, self.sync_engine, self._options)
+        return StubConnection(self.pool, self.sync_engine, self._options, self._own)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[StubConnection]:
@@ -104,22 +116,13 @@ class StubEngine:
 
     def execution_options(self, **options: Any) -> StubEngine:
         """Return an engine with *options*, on the same pool."""
-        return StubEngine(self.pool, self._options | options, self.sync_engine)
+        variant = self._variant.execution_options(**options)
+        return StubEngine(self.pool, self._options | options, self._own, variant)
 
     async def dispose(self, close: bool = True) -> None:
         """Close the idle connections."""
         self.pool.dispose()
 
-    async def raw_connection(self) -> NoReturn:
-        """Refuse: there is no driver."""
-        refuse("engine.raw_connection()")
-
-
-def _check(options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            refuse(f"the execution option {name}={value!r}")
-
-
-def _no_connection() -> NoReturn:
-    refuse("a session of SQLAlchemy's ORM, or any use of engine.sync_engine but for events,")
+    async def raw_connection(self) -> Any:
+        """Return a connection of the driver."""
+        return await self._variant.raw_connection()

@@ -7,13 +7,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from sqlalchemy import exc
 
 from agent_perf.sim.request import RequestState, running_request
 from agent_perf.sim.services.db_session import Answer, DbSession
 from agent_perf.sim.stubs.database_listeners import tell, tell_error
+from agent_perf.sim.stubs.database_own import Borrower, OwnEngine
 from agent_perf.sim.stubs.database_pool import Slot, StubDbPool
 from agent_perf.sim.stubs.database_text import (
     StubResult,
@@ -23,33 +24,32 @@ from agent_perf.sim.stubs.database_text import (
     wrapped_error,
 )
 from agent_perf.sim.stubs.database_transaction import StubTransaction, set_level
-from agent_perf.sim.stubs.refusal import refuse
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
-class StubConnection:
+class StubConnection(Borrower):
     """
     What stands for ``AsyncConnection``.
 
     Args:
         pool: Where it comes from.
         sync_engine: Whose listeners are told.
-        options: Execution options; *isolation_level* is known.
+        options: Execution options.
+        engine: Lends connections to SQLAlchemy.
 
     Attributes:
-        invalidated: True once the connection was lost.
         closed: True once it was given back.
     """
 
-    def __init__(self, pool: StubDbPool, sync_engine: Any, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, pool: StubDbPool, sync_engine: Any, options: Mapping[str, Any], engine: OwnEngine
+    ) -> None:
+        super().__init__(engine, options)
         self._pool = pool
         self._sync_engine = sync_engine
-        self._options = options
         self._slot: Slot | None = None
         self._holder: RequestState | None = None
-        self._transaction: StubTransaction | None = None
-        self.invalidated = False
         self.closed = False
 
     # -- Life
@@ -86,6 +86,8 @@ class StubConnection:
             return
         self.closed = True
         try:
+            if self._own is not None:
+                await self._own.close()
             session = slot.session
             if session is not None and session.begun:
                 await self._end(session.rollback)
@@ -102,12 +104,14 @@ class StubConnection:
         self._lose()
 
     async def execution_options(self, **options: Any) -> Self:
-        """Change *isolation_level* until the connection is given back."""
-        for name, value in options.items():
-            if name != "isolation_level":
-                refuse(f"the execution option {name}={value!r}")
+        """Change *options* until the connection is given back."""
         self._options = {**self._options, **options}
-        set_level(self._session(), self._options)
+        if self._own is not None:
+            await self._own.execution_options(**options)
+        elif options.keys() <= {"isolation_level"}:
+            set_level(self._session(), self._options)
+        else:
+            await self.own()
         return self
 
     @property
@@ -133,25 +137,30 @@ class StubConnection:
         parameters: Parameters = None,
         *,
         execution_options: Mapping[str, Any] | None = None,
-    ) -> StubResult:
+    ) -> Any:
         """
-        Return the result of *statement*, made by ``text()``.
+        Return the result of *statement*.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: As the real one.
-            UsageError: If the stub does not know such a statement.
         """
-        if execution_options:
-            refuse("connection.execute(..., execution_options=...)")
-        sql, names = compiled(statement, self._sync_engine.dialect)
+        known = None
+        if self._own is None and not execution_options:
+            known = compiled(statement, self._sync_engine.dialect)
+        if known is None:
+            own = await self.own()
+            return await own.execute(statement, parameters, execution_options=execution_options)
+        sql, names = known
         if parameters is None or isinstance(parameters, Mapping):
             values = values_of(names, parameters or {}, sql)
             return await self._run(sql, values, many=False)
         batch = [values_of(names, one, sql) for one in parameters]
         return await self._run(sql, batch, many=True)
 
-    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> StubResult:
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
         """Return the result of *statement*, in SQLite's own form."""
+        if self._own is not None:
+            return await self._own.exec_driver_sql(statement, parameters)
         many = isinstance(parameters, list)
         return await self._run(statement, () if parameters is None else parameters, many=many)
 
@@ -163,31 +172,24 @@ class StubConnection:
         """Return the first column of all rows."""
         return (await self.execute(statement, parameters)).scalars()
 
-    async def stream(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: the stub has no rows that stay at the server."""
-        refuse("connection.stream()")
-
-    async def run_sync(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: there is no synchronous connection."""
-        refuse("connection.run_sync()")
-
     # -- Transactions
 
     def begin(self) -> StubTransaction:
         """Return a transaction, to be awaited or entered."""
         return StubTransaction(self)
 
-    def begin_nested(self) -> NoReturn:
-        """Refuse: savepoints are not in the stub."""
-        refuse("connection.begin_nested()")
-
     def in_transaction(self) -> bool:
         """Return whether a transaction is open, be it one that began by itself."""
+        if self._own is not None and self._own.in_transaction():
+            return True
         return self._transaction is not None
 
     async def commit(self) -> None:
         """Commit what is open."""
         self._transaction = None
+        if self._own is not None:
+            await self._own.commit()
+            return
         session = self._session()
         if session.begun:
             await self._end(session.commit)
@@ -195,6 +197,9 @@ class StubConnection:
     async def rollback(self) -> None:
         """Roll back what is open."""
         self._transaction = None
+        if self._own is not None:
+            await self._own.rollback()
+            return
         session = self._checked_out().session
         if session is not None and session.begun:
             await self._end(session.rollback)
@@ -207,7 +212,7 @@ class StubConnection:
             sqlalchemy.exc.InvalidRequestError: If one is open.
         """
         self._checked_out()
-        if self._transaction is not None:
+        if self.in_transaction():
             raise exc.InvalidRequestError(
                 "This connection has already initialized a SQLAlchemy Transaction() object via "
                 "begin() or autobegin; can't call begin() here unless rollback() or commit() is "
@@ -256,7 +261,7 @@ class StubConnection:
             raise
 
     def _lose(self) -> None:
-        self.invalidated = True
+        self._lost = True
         if self._slot is not None:
             self._slot.hang_up()
 

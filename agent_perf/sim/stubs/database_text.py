@@ -13,8 +13,6 @@ from sqlalchemy import TextClause, exc
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.types import NullType
 
-from agent_perf.sim.stubs.refusal import refuse
-
 Compiled = tuple[str, tuple[str, ...]]
 """SQL with question marks, and the name of the value for each."""
 
@@ -22,22 +20,22 @@ _KEPT: Final = 1024
 _compiled: dict[str, Compiled] = {}
 
 
-def compiled(statement: object, dialect: Any) -> Compiled:
+def compiled(statement: object, dialect: Any) -> Compiled | None:
     """
-    Return *statement*, made by ``text()``, for the driver.
+    Return *statement*, made by ``text()``, for the driver; None if it is something else.
 
     Raises:
         sqlalchemy.exc.ObjectNotExecutableError: If it is a plain string.
-        UsageError: If it is of SQLAlchemy's expression language or ORM.
     """
     if not isinstance(statement, TextClause):
         if isinstance(statement, str):
             raise exc.ObjectNotExecutableError(statement)
-        refuse(f"a statement of type {type(statement).__name__}, other than text(...),")
+        return None
+    for parameter in statement._bindparams.values():
+        if not _is_plain(parameter):
+            return None
     found = _compiled.get(statement.text)
     if found is None:
-        if not all(map(_is_plain, statement._bindparams.values())):
-            refuse("text(...).bindparams(...) with values, types or expanding lists")
         made: Any = statement.compile(dialect=dialect)
         if len(_compiled) >= _KEPT:
             _compiled.clear()

@@ -8,16 +8,13 @@ import asyncio
 from typing import Any
 
 import pytest
-import sqlalchemy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exc, text
 
 from agent_perf.components.pool import Database
-from agent_perf.errors import UsageError
-from agent_perf.records import Tier
 from agent_perf.suite import World
-from tests.sim.stubs.both import agreed, outcome, told
+from tests.sim.stubs.both import agreed, outcome
 
 SCHEMA = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"
 READ = text("SELECT id, name FROM t ORDER BY id")
@@ -155,25 +152,3 @@ def test_the_database_component_agrees() -> None:
             return [failure, health, stats.in_use_max, stats.waiting_max, database.query_stats()]
 
     agreed(work)
-
-
-def test_what_is_not_there_says_so() -> None:
-    """
-    Expressions, the ORM, options and streams that the stub lacks name the other tier.
-    """
-
-    async def work(world: World) -> None:
-        engine = world.database.engine()
-        async with engine.connect() as connection:
-            with pytest.raises(UsageError, match="type Select.*tier 'client'"):
-                await connection.execute(sqlalchemy.select(1))
-            with pytest.raises(UsageError, match="stream"):
-                await connection.stream(READ)
-        with pytest.raises(UsageError, match="pool_reset_on_return"):
-            world.database.engine(pool_reset_on_return=None)
-        with pytest.raises(UsageError, match="yield_per"):
-            engine.execution_options(yield_per=5)
-        with pytest.raises(UsageError, match="sync_engine"):
-            engine.sync_engine.connect()
-
-    told(work, Tier.STUB)
