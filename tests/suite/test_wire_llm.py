@@ -50,6 +50,43 @@ def test_openai_hears_the_same_words_on_the_wire() -> None:
     assert by_process.lengths("llm.stream") == by_wire.lengths("llm.stream")
 
 
+async def claude(world: World) -> tuple[object, ...]:
+    """Call a tool and answer, in one piece and as a stream; then meet an error."""
+    import anthropic
+
+    ask = {"model": "m", "max_tokens": 99, "messages": ASKED["messages"]}
+    tool = {"name": "find", "input_schema": {"type": "object"}}
+    async with world.llm.anthropic(max_retries=1) as client:
+        world.llm.script(llm.call_tool("find", query="ä"), llm.text("found it", tokens=3))
+        called = await client.messages.create(**ask, tools=[tool])
+        world.llm.script(llm.text("found it", tokens=3))
+        async with client.messages.stream(**ask) as stream:
+            words = [word async for word in stream.text_stream]
+        world.llm.script(llm.fail(529), llm.text("again"))
+        again = await client.messages.create(**ask)
+        world.llm.script(llm.fail(529))
+        try:
+            await client.messages.create(**ask)
+        except anthropic.APIStatusError as error:
+            failure = type(error).__name__, str(error)
+    parts = [(part.type, part.input) for part in called.content]
+    return parts, words, again.content[0].text, failure
+
+
+def test_anthropic_hears_the_same_words_on_the_wire() -> None:
+    """Calls, words, errors, tokens and cost are those in the process; so are the model's times."""
+    pytest.importorskip("anthropic")
+    (near, by_process), (far, by_wire) = told(claude, Tier.CLIENT), told(claude, Tier.WIRE)
+
+    assert near == far
+    assert ([("tool_use", {"query": "ä"})], "again") == (far[0], far[2])
+    assert "found it" == "".join(far[1])
+    for name in ("llm_calls", "llm_tokens_in", "llm_tokens_out", "llm_cost_nanousd"):
+        assert 0 < by_process.counts[name] == by_wire.counts[name]
+    assert by_process.lengths("llm.first_token") == by_wire.lengths("llm.first_token")
+    assert by_process.lengths("llm.stream") == by_wire.lengths("llm.stream")
+
+
 def test_a_client_that_leaves_stops_the_model() -> None:
     """Tokens after the reader has gone are neither made nor paid, but those on their way are."""
     pytest.importorskip("openai")

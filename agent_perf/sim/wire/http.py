@@ -19,6 +19,7 @@ from agent_perf.sim.services.http import SimHttp
 from agent_perf.sim.services.http_library import HttpLibrary, dialect_of
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.reply import Handler, Refuse, Reply, SimRequest
+from agent_perf.sim.wire.app_faults import FaultyApp
 from agent_perf.sim.wire.http_faults import answer_with_faults
 from agent_perf.sim.wire.http_transport import transport_class
 from agent_perf.sim.wire.network import Network
@@ -53,6 +54,7 @@ class WireHttp(SimHttp):
         super().__init__(draws, witness, calls_kept=calls_kept)
         self.network = network
         self._routed: dict[str, Listener] = {}
+        self._served: dict[str, None] = {}
         network.fallback = self._routed_host
 
     def mount(self, host: str, handler: Handler, *, refuse: Refuse | None = None) -> None:
@@ -98,6 +100,8 @@ class WireHttp(SimHttp):
         """
         Serve an ASGI app, as uvicorn would, while the ``async with`` body runs.
 
+        Faults may strike at *host* as at one that is mounted.
+
         Args:
             app: FastAPI, Starlette, or any ASGI 3 callable.
             host: The name it has on the network.
@@ -106,11 +110,32 @@ class WireHttp(SimHttp):
         """
         from agent_perf.sim.wire.http_host import served
 
+        name = host.lower()
+
         def listen(factory: Callable[[], Any]) -> Callable[[], None]:
             listener = self.network.listen(host, port, factory)
+            listener.faults = lambda: self.fault_point(name)
             return lambda: self.network.unlisten(listener)
 
-        return served(app, listen, options)
+        self._served[name] = None
+        return served(app, listen, options, lambda app, wire: self._guarded(app, wire, name))
+
+    def hosts(self) -> tuple[str, ...]:
+        """Return the names of all hosts that are mounted, named by a route, or served."""
+        return tuple(dict.fromkeys((*super().hosts(), *self._served)))
+
+    def _guarded(self, app: Any, wire: Any, host: str) -> Any:
+        point = self.fault_point(host)
+        if point is None or self.faults is None:
+            return app
+        return FaultyApp(
+            app,
+            wire,
+            point,
+            self.faults.host_place(host),
+            sim_loop(),
+            lambda path, error: self.refusal(host, path, error),
+        )
 
     def transport(
         self,

@@ -99,7 +99,10 @@ def host_factory(answer: Answer) -> Callable[[], HostProtocol]:
 
 @asynccontextmanager
 async def served(
-    app: Any, listen: Callable[[Callable[[], asyncio.BaseProtocol]], Any], options: dict[str, Any]
+    app: Any,
+    listen: Callable[[Callable[[], asyncio.BaseProtocol]], Any],
+    options: dict[str, Any],
+    guard: Callable[[Any, HostProtocol], Any],
 ) -> AsyncIterator[None]:
     """
     Serve an ASGI app as uvicorn does, its lifespan included, while the body runs.
@@ -108,6 +111,7 @@ async def served(
         app: The app.
         listen: Called with the protocol factory; returns what ends the listening.
         options: Of ``uvicorn.Config``.
+        guard: Returns what answers on a connection instead of the app: itself, or faults.
 
     Raises:
         BrokenError: If the app's start-up failed.
@@ -119,7 +123,13 @@ async def served(
     if lifespan.should_exit:
         raise BrokenError(f"the start-up of {app!r} failed; see the log of uvicorn.error")
     state = _state()
-    end = listen(lambda: H11Protocol(config=config, server_state=state, app_state=lifespan.state))
+
+    def make() -> HostProtocol:
+        protocol = HostProtocol(config=config, server_state=state, app_state=lifespan.state)
+        protocol.app = guard(protocol.app, protocol)
+        return protocol
+
+    end = listen(make)
     try:
         yield
     finally:

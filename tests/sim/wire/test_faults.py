@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -108,8 +109,15 @@ def test_redis_py_sees_what_a_real_failure_gives(
     assert [("b'v'", 51), *seen] == redis_reads(fault, **client)
 
 
-def http_asks(fault: Fault, **client_kwargs: Any) -> list[Outcome]:
-    """Return what a real httpx client sees of *fault* at a host that takes 5 ms."""
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Take 5 ms for an empty answer."""
+    await asyncio.sleep(0.005)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+def http_asks(fault: Fault, *, served: bool = False, **client_kwargs: Any) -> list[Outcome]:
+    """Return what a real httpx client sees of *fault* at a host, or an app, that takes 5 ms."""
 
     async def main(loop: SimLoop) -> list[Outcome]:
         plan = Plan(loop, fault, draws=draws())
@@ -121,9 +129,15 @@ def http_asks(fault: Fault, **client_kwargs: Any) -> list[Outcome]:
             await asyncio.sleep(0.005)
             return Reply()
 
-        http.mount("api.sim", handler)
+        if not served:
+            http.mount("api.sim", handler)
         limits = httpx.Limits(keepalive_expiry=None)
-        async with http.client(limits=limits, **client_kwargs) as client:
+        async with (
+            http.serve(app, host="api.sim", lifespan="off", timeout_keep_alive=75)
+            if served
+            else nullcontext(),
+            http.client(limits=limits, **client_kwargs) as client,
+        ):
 
             async def ask() -> int:
                 return (await client.get("http://api.sim/")).status_code
@@ -133,6 +147,7 @@ def http_asks(fault: Fault, **client_kwargs: Any) -> list[Outcome]:
     return simulate(main)
 
 
+@pytest.mark.parametrize("served", [False, True])
 @pytest.mark.parametrize(
     ("fault", "client", "seen"),
     [
@@ -155,23 +170,25 @@ def http_asks(fault: Fault, **client_kwargs: Any) -> list[Outcome]:
     ],
 )
 def test_httpx_sees_what_a_real_failure_gives(
-    fault: Fault, client: dict[str, Any], seen: list[Outcome | float]
+    fault: Fault, client: dict[str, Any], seen: list[Outcome | float], served: bool
 ) -> None:
-    """Errors, times and recovery, with httpx's own pool and transport."""
+    """Errors, times and recovery, at mounted hosts and served apps, with httpx's own pool."""
     first = ("ReadError", 51) if fault.first else ("200", 56)
     wanted = [one if isinstance(one, tuple) else ("200", one) for one in seen]
 
-    assert [first, *wanted] == http_asks(fault, **client)
+    assert [first, *wanted] == http_asks(fault, served=served, **client)
 
 
-def test_an_error_is_said_in_the_hosts_own_words() -> None:
+@pytest.mark.parametrize("served", [False, True])
+def test_an_error_is_said_in_the_hosts_own_words(served: bool) -> None:
     """A share of one of errors: each request in the window gets the status, and counts."""
-    found = http_asks(errors("api.sim", **WINDOW, status=503))
+    found = http_asks(errors("api.sim", **WINDOW, status=503), served=served)
 
     assert ["200", "503", "503", "503", "200"] == [what for what, _ in found]
 
 
-def test_a_stream_is_cut_in_the_middle() -> None:
+@pytest.mark.parametrize("served", [False, True])
+def test_a_stream_is_cut_in_the_middle(served: bool) -> None:
     """An outage while chunks come: the client gets what had left, and then its own error."""
 
     async def main(loop: SimLoop) -> tuple[list[bytes], float]:
@@ -188,9 +205,20 @@ def test_a_stream_is_cut_in_the_middle() -> None:
         async def handler(request: object) -> Reply:
             return Reply(content=chunks())
 
-        http.mount("api.sim", handler)
+        async def stream(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            async for chunk in chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body"})
+
+        if not served:
+            http.mount("api.sim", handler)
         came: list[bytes] = []
-        async with http.client() as client, client.stream("GET", "http://api.sim/") as response:
+        async with (
+            http.serve(stream, host="api.sim", lifespan="off") if served else nullcontext(),
+            http.client() as client,
+            client.stream("GET", "http://api.sim/") as response,
+        ):
             plan.start()
             start_ns = loop.now_ns
             with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
@@ -203,3 +231,44 @@ def test_a_stream_is_cut_in_the_middle() -> None:
     # 25 ms, and half a trip until the client learns of it.
     assert 25.5 == cut_ms
     assert [b"0", b"1", b"2"] == came
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("operation", ["http.chunk", "http.*"])
+def test_chunks_come_late(served: bool, operation: str) -> None:
+    """Each chunk of a slow host's stream takes twice its time; so does an app's."""
+
+    async def main(loop: SimLoop) -> list[float]:
+        plan = Plan(loop, slow("api.sim", factor=2, operation=operation), draws=draws())
+        network = Network(loop, plan.draws, plan.ledger, link=ideal())
+        http = WireHttp(network, plan.draws, plan.ledger)
+        http.faults = plan
+        plan.start()
+
+        async def chunks():
+            for number in range(3):
+                yield b"%d" % number
+                await asyncio.sleep(0.010)
+
+        async def handler(request: object) -> Reply:
+            return Reply(content=chunks())
+
+        async def stream(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            async for chunk in chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body"})
+
+        if not served:
+            http.mount("api.sim", handler)
+        async with (
+            http.serve(stream, host="api.sim", lifespan="off") if served else nullcontext(),
+            http.client() as client,
+            client.stream("GET", "http://api.sim/") as response,
+        ):
+            start_ns, times = loop.now_ns, []
+            async for _ in response.aiter_raw():
+                times.append((loop.now_ns - start_ns) / 1e6)  # noqa: PERF401
+            return times
+
+    assert [0.0, 20.0, 40.0] == simulate(main)
