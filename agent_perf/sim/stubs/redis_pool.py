@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import redis.asyncio
 from redis import exceptions
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# From Python 3.13 on, who leaves an asyncio.Condition by an error wakes the next, so that no
+# notice is lost. redis-py's pool has nothing for those, and they line up again: as the last.
+_WHO_LEAVES_WAKES: Final = sys.version_info >= (3, 13)
 _SELDOM = ("credential_provider", "password", "username", "client_name", "redis_connect_func")
 
 
@@ -149,9 +153,17 @@ class StubPool:
     def _leave(self, turn: asyncio.Future[StubLink]) -> None:
         if turn in self._line:
             self._line.remove(turn)
+            if _WHO_LEAVES_WAKES:
+                self._wake_one()
         elif turn.done() and not turn.cancelled():
             # Given at the very instant at which we went away.
             self.give_back(turn.result())
+
+    def _wake_one(self) -> None:
+        woken = next((turn for turn in self._line if not turn.done()), None)
+        if woken is not None:
+            self._line.remove(woken)
+            self._line.append(woken)
 
     async def _retrying(self, attempt: Callable[[], Awaitable[T]]) -> T:
         async def note(error: Exception) -> None:
