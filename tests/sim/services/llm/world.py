@@ -12,6 +12,9 @@ from tests.sim.services.ledger import Ledger, round_draws
 
 MS = 1_000_000
 ASK: list[Any] = [{"role": "user", "content": "What is the time?"}]
+LOOK: list[Any] = [
+    {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+]
 
 
 class World:
