@@ -195,6 +195,28 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
+@click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only cases that match, as 'unicode.*'."
+)
+@click.option("--edge/--no-edge", default=True, help="Whether to ask the edge cases, too.")
+@click.option("--all", "show_all", is_flag=True, help="Print those that ended as they should, too.")
+@tier_option
+@format_option
+def cases(scenarios: tuple[str, ...], **options: Any) -> None:
+    """
+    Ask scenarios named questions, and tell which end otherwise than they should.
+
+    Edge cases (Unicode, SQL, empty, endless...) and the scenario's own (cases=...), of which
+    error_cases() are some: models, Redis and databases that fail. The request gets the
+    question as ask.text. Exit codes: 0 all as expected, 1 one is not.
+    """
+    from agent_perf.cli.cases import CasesOptions, check_cases
+
+    end(check_cases(scenarios, CasesOptions(**options)))
+
+
+@cli.command()
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

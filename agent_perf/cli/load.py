@@ -12,13 +12,14 @@ from agent_perf import codec
 from agent_perf.cli.load_options import FOR_S, LoadOptions, promise_of, shape_of
 from agent_perf.cli.load_text import capacity_lines, load_lines
 from agent_perf.cli.log_tally import tallied_logs
+from agent_perf.cli.named import find_mix
 from agent_perf.cli.output import print_json, say, warn
-from agent_perf.cli.project import Project, open_project
-from agent_perf.errors import TargetImportError, UsageError
+from agent_perf.cli.project import open_project
+from agent_perf.errors import UsageError
 from agent_perf.load import Limits, Trace
 from agent_perf.records import Tier
 from agent_perf.report import draw_load
-from agent_perf.suite import Scenario, find_capacity, load_catalog, run_load
+from agent_perf.suite import Scenario, find_capacity, run_load
 
 
 def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
@@ -35,7 +36,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         BrokenError: If a scenario itself raised.
     """
     project = open_project(Path.cwd())
-    mix = _find(project, names)
+    mix = find_mix(project, names)
     folder = (options.reports or project.root / project.config.reports) / "load"
     if options.find_knee:
         return _search(mix, options, folder)
@@ -110,26 +111,6 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
 def _tell(logged: list[str]) -> None:
     for line in logged:
         say(f"log: {line.splitlines()[0][:200]}")
-
-
-def _find(project: Project, names: tuple[str, ...]) -> list[tuple[Scenario, int]]:
-    catalog = load_catalog(project.config.benchmarks, project.root)
-    known = {scenario.name: scenario for scenario in catalog.scenarios}
-    mix = []
-    for text in names:
-        name, _, weight = text.partition("=")
-        if weight and not weight.isdecimal():
-            raise UsageError(f"{text!r}: weight {weight!r}; want a whole number, as {name}=3")
-        if name in known:
-            mix.append((known[name], int(weight or 1)))
-            continue
-        if catalog.broken:
-            first = catalog.broken[0]
-            raise TargetImportError(
-                f"no scenario {name!r}, and {first.name} cannot be imported: {first.message}"
-            )
-        raise UsageError(f"no scenario {name!r}; there are {', '.join(sorted(known)) or 'none'}")
-    return mix
 
 
 def _file_name(mix: list[tuple[Scenario, int]]) -> str:

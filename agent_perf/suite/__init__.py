@@ -14,6 +14,7 @@ from agent_perf.suite.checks import (
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
 from agent_perf.suite.duet import DuetPlan, Duets, run_duets
+from agent_perf.suite.error_cases import ErrorCase, error_cases
 from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.runner import run_scenario
@@ -31,6 +32,7 @@ __all__ = [
     "CpuMode",
     "DuetPlan",
     "Duets",
+    "ErrorCase",
     "Event",
     "Request",
     "Scenario",
@@ -41,6 +43,7 @@ __all__ = [
     "breaker_opens",
     "breaking_point",
     "capacity_of",
+    "error_cases",
     "find_capacity",
     "goodput_at_least",
     "lay_out",

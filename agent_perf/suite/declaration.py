@@ -14,6 +14,7 @@ from typing import Final, get_args
 
 from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
+from agent_perf.load.data import Case
 from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
 from agent_perf.sim.faults import Fault, check_faults
 from agent_perf.suite.checks import Check, check_checks
@@ -57,6 +58,7 @@ class Scenario:
             ``inline`` runs them on modelled workers.
         only_named: It is measured only when asked for by its whole name, as in
             ``agent-perf load shop.soak``: no pattern, and no verb without names, finds it.
+        cases: Questions that `agent-perf cases` asks, beside the edge cases.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Scenario:
     virtual_limit_s: float = VIRTUAL_LIMIT_S
     executor: ExecutorPolicy = "refuse"
     only_named: bool = False
+    cases: tuple[Case, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -101,6 +104,10 @@ class Scenario:
         if not self.virtual_limit_s > 0:
             raise ConfigError(
                 f"scenario {self.name}: virtual_limit_s={self.virtual_limit_s}; want > 0"
+            )
+        if not all(isinstance(case, Case) for case in self.cases):
+            raise ConfigError(
+                f"scenario {self.name}: cases={self.cases!r}; want Cases, as (*error_cases(),)"
             )
         self._check_promises()
 
@@ -153,6 +160,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     virtual_limit_s: float = VIRTUAL_LIMIT_S,
     executor: ExecutorPolicy = "refuse",
     only_named: bool = False,
+    cases: tuple[Case, ...] = (),
 ) -> Callable[[Build], Scenario]:
     """
     Make a scenario of an async generator function.
@@ -202,6 +210,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             virtual_limit_s=virtual_limit_s,
             executor=executor,
             only_named=only_named,
+            cases=cases,
         )
 
     return decorate

@@ -7,14 +7,18 @@ from agent_perf import scenario
 from agent_perf.components.agent import Agent
 from agent_perf.components.conversation import Talker
 from agent_perf.components.errors import ModelError, ModelRateLimitError
+from agent_perf.components.llm import Tool
 from agent_perf.components.openai_adapter import OpenAiModel
 from agent_perf.components.pool import Database
 from agent_perf.components.questions import Question
 from agent_perf.components.retry import RetryPolicy
 from agent_perf.components.store import RedisStore
-from agent_perf.errors import BrokenError, UsageError
+from agent_perf.errors import BrokenError, ConfigError, UsageError
 from agent_perf.load.data import Case, edge_cases
-from agent_perf.suite import CaseResult, run_cases
+from agent_perf.records import Tier
+from agent_perf.sim import llm
+from agent_perf.sim.faults import errors, outage
+from agent_perf.suite import CaseResult, ErrorCase, error_cases, run_cases
 
 
 @scenario("shop.agent", think=None)
@@ -153,3 +157,95 @@ def test_a_broken_scenario_is_no_result() -> None:
 
     with pytest.raises(BrokenError, match="returned 7"):
         run_cases(number, (Case(name="a.b", text="x"),))
+
+
+@pytest.mark.parametrize("tier", [Tier.CLIENT, Tier.WIRE])
+def test_the_shipped_agent_fails_with_the_right_category(tier: Tier) -> None:
+    """
+    Time-outs, 429, 5xx, stalled, cut and filtered streams of the model, Redis and the database
+    gone, hanging or refusing, through real clients: each ends in the category expected of it.
+    """
+    results = run_cases(agent, error_cases(), tier=tier)
+    ends = {result.case.name: result.error for result in results}
+
+    assert [] == [result.describe() for result in results if not result.passed]
+    assert all(result.concerned for result in results)
+    assert {"network", "timeout", "rate_limit", "model", "internal", ""} == set(ends.values())
+    assert ("", "timeout", "network") == (
+        ends["redis.down"],
+        ends["llm.stalled_stream"],
+        ends["database.lost"],
+    )
+
+
+def test_bad_json_of_a_tool_call_is_met() -> None:
+    """
+    The shipped agent tells the model what was wrong with its call, and answers.
+    """
+
+    async def search(query: str) -> str:
+        return "nothing"
+
+    parameters = {"type": "object", "properties": {"query": {"type": "string"}}}
+
+    @scenario("shop.tools", think=None)
+    async def tools(world):
+        async with world.llm.openai() as client:
+            tool = Tool(name="search", description="", parameters=parameters, call=search)
+            asked = Agent(Talker(OpenAiModel(client, "gpt-4o-mini"), tools=[tool]))
+
+            async def request(ask):
+                await asked.ask(Question(text=ask.text, user_id="1"))
+
+            yield request
+
+    found = {one.case.name: one for one in run_cases(tools, error_cases(tool="search"))}
+
+    assert found["llm.bad_tool_json"].concerned
+    assert [] == [one.describe() for one in found.values() if not one.passed]
+    assert not found["redis.down"].concerned
+    assert "redis.down: nothing of the scenario's is concerned: passed over" == (
+        found["redis.down"].describe()
+    )
+
+
+def test_an_error_case_has_a_world_of_its_own() -> None:
+    """
+    What one breaks, no other finds broken; a first question was answered before.
+    """
+
+    @scenario("shop.redis", think=None)
+    async def redis_only(world):
+        asked = []
+        async with world.redis.client(socket_timeout=0.1) as redis:
+
+            async def request(ask):
+                asked.append(ask.index)
+                assert [-1, 0][: len(asked)] == asked or not ask.text.startswith("?")
+                await redis.get("key")
+
+            yield request
+
+    loading = errors("redis", message="LOADING")
+    cases = (
+        ErrorCase(name="a.down", text="?", faults=(outage("redis"),), expect="ConnectionError"),
+        ErrorCase(name="a.loading", text="?", faults=(loading,), expect="BusyLoadingError"),
+        Case(name="a.plain", text="well"),
+        ErrorCase(name="a.model", text="?", turns=(llm.fail(500),), expect="model"),
+    )
+    results = run_cases(redis_only, cases)
+
+    assert cases == tuple(result.case for result in results)
+    assert [] == [result.describe() for result in results if not result.passed]
+    assert [True, True, True, False] == [result.concerned for result in results]
+
+
+def test_expectations_can_be_ones_own() -> None:
+    """
+    Another ending for a case that is there; a name that is not there is refused.
+    """
+    changed = {case.name: case for case in error_cases(expect={"redis.down": "unavailable"})}
+
+    assert "unavailable" == changed["redis.down"].expect
+    with pytest.raises(ConfigError, match="no case 'redis.gone'"):
+        error_cases(expect={"redis.gone": ""})

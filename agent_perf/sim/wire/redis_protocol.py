@@ -164,7 +164,9 @@ class RespProtocol(asyncio.Protocol):
         try:
             hold_ns = point.hold_ns(TRIP, trip.detail)
         except InjectedError as error:
-            trip.refusal = error.message
+            # Redis's own codes, which clients know, stand first and in capitals.
+            code = error.message.partition(" ")[0]
+            trip.refusal = error.message if code.isupper() else f"ERR {error.message}"
         except PeerClosed:
             self._transport.abort()
         except ConnectionResetError as error:
@@ -189,7 +191,7 @@ class RespProtocol(asyncio.Protocol):
             self._execute_trip(trip, count)
             replies = session.take_replies()
             if trip.refusal is not None:
-                replies = b"-ERR %b\r\n" % trip.refusal.encode() * count
+                replies = b"-%b\r\n" % trip.refusal.encode() * count
             self._sent_bytes += len(replies)
             if not session.waits():
                 self._at_server.popleft()
