@@ -144,9 +144,13 @@ def _judge(
         case "opens":
             at_ns = _reaches(states, check.breaker, "open", window.start_ns)
             watched_ns = duration_ns - window.start_ns
+            silent = _silent(check.breaker, states)
+            if at_ns is None and silent.endswith("?"):
+                # Not known for sure to be closed: told of is one of another name.
+                return _result(check, None, None, silent)
             return _timed(check, at_ns, watched_ns, "it was open")
-        case "closes" if not any(one.name == f"breaker.{check.breaker}" for one in states):
-            return _result(check, None, None, f"nobody told of breaker.{check.breaker}")
+        case "closes" if silent := _silent(check.breaker, states):
+            return _result(check, None, None, silent)
         case "closes":
             at_ns = _reaches(states, check.breaker, "closed", window.end_ns)
             return _timed(check, at_ns, duration_ns - window.end_ns, "it was closed")
@@ -161,6 +165,16 @@ def _recovery(check: Check, effect: WindowEffect) -> CheckResult:
         )
         return _result(check, None, None, words)
     return _timed(check, took_ns, effect.watched_ns, "goodput was back")
+
+
+def _silent(breaker: str, states: Sequence[StateChange]) -> str:
+    """Return what is to be said if nobody told of *breaker*; empty if somebody did."""
+    told = sorted({one.name.removeprefix("breaker.") for one in states})
+    if breaker in told:
+        return ""
+    close = get_close_matches(breaker.removeprefix("breaker."), told, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"nobody told of breaker.{breaker}{hint}"
 
 
 def _reaches(states: Sequence[StateChange], name: str, state: str, from_ns: int) -> int | None:

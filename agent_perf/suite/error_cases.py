@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.load.data import Case
 from agent_perf.sim.faults import Fault, check_faults, errors, hang, outage
+
+_LONG_S: Final = 3_600.0
+"""Longer than anybody waits; who has no limit is answered late, and so not as expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +61,16 @@ def error_cases(
 def _services() -> Iterator[ErrorCase]:
     strikes = {
         "llm.down": (outage("llm"), "network"),
-        "llm.hangs": (hang("llm"), "timeout"),
+        "llm.hangs": (hang("llm", for_s=_LONG_S), "timeout"),
         "llm.rate_limited": (errors("llm", status=429), "rate_limit"),
         "llm.server_error": (errors("llm", status=500), "network"),
         "llm.overloaded": (errors("llm", status=503, retry_after_s=1.0), "network"),
         # A cache is there to be fast: without it, answers are dearer, and no worse.
         "redis.down": (outage("redis"), ""),
-        "redis.hangs": (hang("redis"), ""),
+        "redis.hangs": (hang("redis", for_s=_LONG_S), ""),
         "redis.read_only": (errors("redis", message="READONLY of a replica"), ""),
         "database.lost": (outage("database"), "network"),
-        "database.hangs": (hang("database"), "timeout"),
+        "database.hangs": (hang("database", for_s=_LONG_S), "timeout"),
         "database.error": (errors("database", message="disk full"), "internal"),
     }
     for name, (fault, ending) in strikes.items():
@@ -79,8 +82,8 @@ def _turns(tool: str) -> Iterator[ErrorCase]:
 
     spoken = llm.text(tokens=20)
     said: dict[str, tuple[tuple[Any, ...], str]] = {
-        "llm.slow_to_begin": ((llm.slow_first_token(3_600),), "timeout"),
-        "llm.stalled_stream": ((llm.stall(spoken, after_tokens=5),), "timeout"),
+        "llm.slow_to_begin": ((llm.slow_first_token(_LONG_S),), "timeout"),
+        "llm.stalled_stream": ((llm.stall(spoken, after_tokens=5, for_s=_LONG_S),), "timeout"),
         "llm.truncated_stream": ((llm.truncated(spoken, after_tokens=5),), "network"),
         "llm.filtered": ((llm.text(tokens=5, finish="content_filter"),), "model"),
     }

@@ -4,15 +4,16 @@ What goes wrong in a world, beside its requests: faults, workers that crash, sta
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent_perf.errors import UsageError
+from agent_perf.errors import SimDeadlock, UsageError
 from agent_perf.load import Ledger
 from agent_perf.records import FaultWindow, StateChange, Tier
 from agent_perf.sim import Draws, SimLoop, Witness
-from agent_perf.sim.faults import Fault, FaultSchedule, SimWorker
+from agent_perf.sim.faults import Fault, FaultKind, FaultSchedule, SimWorker
 
 S = TypeVar("S")
 
@@ -126,6 +127,28 @@ class IncidentDesk:
                 if 0 <= at_ns - self._begin_ns <= duration_ns
             ),
         )
+
+
+@contextmanager
+def stuck_explained(faults: Iterable[Fault]) -> Iterator[None]:
+    """
+    Name those of *faults* that may be why the simulation in the body cannot go on.
+
+    Raises:
+        SimDeadlock: As the body did, with that.
+    """
+    try:
+        yield
+    except SimDeadlock as error:
+        silent = (FaultKind.HANG, FaultKind.PARTITION)
+        endless = [one.label for one in faults if one.kind in silent and one.for_s is None]
+        if not endless:
+            raise
+        names = ", ".join(map(repr, endless))
+        raise SimDeadlock(
+            f"{error}\nFaults without an end keep silent for ever ({names}), and who waits has no "
+            "time-out: give the client one, or the fault for_s="
+        ) from error
 
 
 class BeginningLedger:

@@ -15,7 +15,7 @@ from agent_perf.repository import WORKTREE
 from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request, simulate
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
-from agent_perf.suite.incidents import Incidents
+from agent_perf.suite.incidents import Incidents, stuck_explained
 from agent_perf.suite.runner import FAULT_BUCKET_NS, bucket_ns_of, opened
 from agent_perf.suite.watch import Watch, charging_of
 from agent_perf.units import NS
@@ -95,7 +95,8 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         recording = recorder.summary()
         return recording, world.incidents.told(recording.duration_ns)
 
-    with closing(Watch(charging)) as watch:
+    faults = tuple(fault for one, _ in mix for fault in one.faults)
+    with closing(Watch(charging)) as watch, stuck_explained(faults):
         recording, incidents = simulate(
             main,
             seed=seed,

@@ -16,7 +16,7 @@ from agent_perf.records import Run, Tier
 from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
-from agent_perf.suite.incidents import BeginningLedger, Incidents
+from agent_perf.suite.incidents import BeginningLedger, Incidents, stuck_explained
 from agent_perf.suite.watch import Probe, Watch, charging_of
 from agent_perf.suite.world import World
 from agent_perf.units import NS
@@ -63,7 +63,10 @@ def run_scenario(
             f"scenario {scenario.name}: {shape.describe()} is some {shape.expected_count:,} "
             f"requests, and a run keeps {REQUESTS_MAX:,}; shorten it, or use `agent-perf load`"
         )
-    with closing(Watch(charging_of(scenario, cpu), probe)) as watch:
+    with (
+        closing(Watch(charging_of(scenario, cpu), probe)) as watch,
+        stuck_explained(scenario.faults),
+    ):
         recording, incidents = simulate(
             lambda loop: _measure(loop, scenario, users, tier, watch),
             seed=scenario.seed,

@@ -125,9 +125,27 @@ def partition(place: str, other: str, **when: Unpack[When]) -> Fault:
     return Fault(kind=FaultKind.PARTITION, service=place, other=other, **when)
 
 
-def crash(worker: str, *, at_s: float, back_after_s: float, name: str = "") -> Fault:
-    """Return: *worker* dies at *at_s*, and is started again *back_after_s* > 0 later."""
-    return Fault(kind=FaultKind.CRASH, service=worker, at_s=at_s, for_s=back_after_s, name=name)
+def crash(
+    worker: str,
+    *,
+    at_s: float,
+    back_after_s: float,
+    every_s: float | None = None,
+    name: str = "",
+) -> Fault:
+    """
+    Return: *worker* dies at *at_s*, and is started again *back_after_s* > 0 later.
+
+    With *every_s* it does so again and again; while it is down, it does not die.
+    """
+    return Fault(
+        kind=FaultKind.CRASH,
+        service=worker,
+        at_s=at_s,
+        for_s=back_after_s,
+        every_s=every_s,
+        name=name,
+    )
 
 
 def drop_first(service: str, count: int, **which: Unpack[Which]) -> Fault:
