@@ -31,13 +31,14 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 )
 @click.version_option(package_name="agent-perf")
 def cli() -> None:
-    r"""
+    """
     Did this change make my agent slower or dearer, why, and how sure are we?
 
     \b
     Exit codes: 0 pass, 1 regression or target missed, 2 usage or configuration,
-    3 a benchmark or its target broke, 4 undecided, 5 nothing measured, 130 interrupted.
-    """
+    3 a benchmark or its target broke, 4 undecided, 5 nothing measured, 130 interrupted,
+    141 nobody reads the output.
+    """  # noqa: D301 (click wants the character)
 
 
 @cli.command()

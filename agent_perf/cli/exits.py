@@ -33,7 +33,7 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
         code = INTERRUPTED
     except SystemExit as error:
         code = _flushed(int(error.code or 0))
-    except Exception:  # noqa: BLE001 (printed whole; Python's own exit code 1 would say "regression")
+    except BaseException:  # noqa: BLE001 (printed whole; Python's exit code 1 would say "regression")
         click.echo(traceback.format_exc(), err=True)
         click.echo(
             "agent-perf: this is a bug in agent-perf; please report it with the above", err=True

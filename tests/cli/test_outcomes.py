@@ -121,3 +121,12 @@ def test_a_closed_pipe_is_no_regression(shop) -> None:
 
     assert 141 == done.returncode
     assert b"Traceback" not in done.stderr
+
+
+def test_help_lists_the_exit_codes(tmp_path) -> None:
+    """The codes keep their lines, as click does after a backspace, and none is missing."""
+    done = agent_perf(tmp_path, "--help")
+
+    assert "  3 a benchmark or its target broke, 4 undecided, 5 nothing" in done.stdout
+    assert "141 nobody reads the output" in done.stdout
+    assert "\\b" not in done.stdout
