@@ -154,7 +154,7 @@ def read_access_log(path: Path, *, speed: float = 1.0) -> Trace:
 
 def _lines(path: Path) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             yield from file
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
@@ -163,7 +163,7 @@ def _lines(path: Path) -> Iterator[str]:
 def _parsed(line: str, where: str, users: dict[str, int]) -> tuple[Arrival, int]:
     try:
         entry = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is no JSON ({error}): {line.strip()[:80]!r}") from error
     if not isinstance(entry, dict):
         raise ConfigError(f'{where}: {entry!r}; want an object, as {{"at_s": 0.5}}')

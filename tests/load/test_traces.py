@@ -59,6 +59,7 @@ def test_a_trace_can_be_replayed_faster(tmp_path) -> None:
         ('{"at_s": NaN}\n', "line 1: at_s=nan; want seconds >= 0"),
         ('{"at_s": -1}\n', "at_s=-1"),
         ('{"path": "/"}\n', "at_s=None"),
+        ("[" * 100_000 + "\n", "line 1 is no JSON (maximum recursion depth exceeded"),
         ('{"at_s": true}\n', "at_s=True"),
         ('{"at_s": 1, "weight": 0}\n', "weight=0; want a whole number"),
         ('{"at_s": 1, "user": [1]}\n', "user=[1]"),
@@ -73,6 +74,15 @@ def test_bad_traces_are_told_with_their_line(tmp_path, text: str, said: str) -> 
         read_trace(written(tmp_path, text))
 
     assert said in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path) -> None:
+    """
+    Editors and loggers on Windows begin files with one.
+    """
+    trace = read_trace(written(tmp_path, '\ufeff{"at_s": 1}\n'))
+
+    assert 1 == len(trace.requests)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path) -> None:
