@@ -25,9 +25,9 @@ from agent_perf.units import NS
 
 _METH_NOARGS: Final = 4
 _CLOCKS: Final[dict[str, Callable[[SimLoop], float]]] = {
-    "monotonic": SimLoop.time,
+    "monotonic": lambda loop: loop.now_ns / NS,
     "monotonic_ns": lambda loop: loop.now_ns,
-    "perf_counter": SimLoop.time,
+    "perf_counter": lambda loop: loop.now_ns / NS,
     "perf_counter_ns": lambda loop: loop.now_ns,
 }
 
@@ -53,6 +53,7 @@ def virtual_clocks(loop: SimLoop, epoch_s: int) -> Iterator[None]:
         clocks = [_exchange(name) for name in _CLOCKS]
         for clock in clocks:
             clock.begin(loop, thread_id, spin)
+        loop.on_read(spin.note)
         try:
             yield
         except SimLivelock:
@@ -62,6 +63,7 @@ def virtual_clocks(loop: SimLoop, epoch_s: int) -> Iterator[None]:
                 raise spin.error from error
             raise
         finally:
+            loop.on_read(None)
             for clock in clocks:
                 clock.end()
     if spin.error is not None:

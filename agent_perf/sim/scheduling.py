@@ -63,6 +63,7 @@ class SchedulingLoop(ThreadlessLoop):
         # A mark lies in the queue like a cancelled handle: what comes before it has run.
         self._wake_mark = cancelled_handle()
         self._wake_marked = False
+        self._read: Callable[[int], object] | None = None
 
     @property
     def now_ns(self) -> int:
@@ -71,7 +72,13 @@ class SchedulingLoop(ThreadlessLoop):
 
     def time(self) -> float:
         """Return the virtual time since the loop's begin, in seconds."""
+        if self._read is not None:
+            self._read(self._now_ns)
         return self._now_ns / _NS
+
+    def on_read(self, note: Callable[[int], object] | None) -> None:
+        """Let *note* know of each reading of the clock, and what it showed, in ns."""
+        self._read = note
 
     def charge(self, ns: int) -> None:
         """

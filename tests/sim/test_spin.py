@@ -30,9 +30,16 @@ def test_a_busy_wait_is_named_with_its_line() -> None:
         simulate(main)
 
 
-@pytest.mark.parametrize("read", [time.time, lambda: datetime.now(UTC).timestamp()])
-def test_calendars_spin_too(read) -> None:
-    """A loop on time.time() or datetime.now() fails likewise."""
+@pytest.mark.parametrize(
+    "read",
+    [
+        time.time,
+        lambda: datetime.now(UTC).timestamp(),
+        lambda: asyncio.get_running_loop().time(),
+    ],
+)
+def test_calendars_and_the_loops_clock_spin_too(read) -> None:
+    """A loop on time.time(), datetime.now() or loop.time() fails likewise."""
 
     async def main(loop):
         end_s = read() + 0.01
