@@ -122,10 +122,14 @@ def _alone() -> Iterator[None]:
 def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
     if not asyncio.iscoroutine(main):
         raise UsageError(f"main gave {main!r}; want a coroutine: is it an async function?")
+    task = loop.create_task(main)
     try:
-        result = loop.run_until_complete(main)
+        result = loop.run_until_complete(task)
     except BaseException as error:
         _wind_down_after(loop, error)
+        if task.done() and not task.cancelled():
+            # What ends the loop is not told to who waits for the task: it is told as lost.
+            task.exception()
         refused = loop.refusals.first
         if (
             refused is None
@@ -142,11 +146,16 @@ def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
 
 
 def _wind_down_after(loop: SimLoop, error: BaseException) -> None:
-    try:
-        _wind_down(loop)
-    except SimulationError as second:
-        # The first error is what to mend; a deadlock while cancelling follows from it.
-        error.add_note(f"Then, while the remaining tasks were cancelled: {second}")
+    while True:
+        try:
+            return _wind_down(loop)
+        except SimulationError as second:
+            # The first error is what to mend; a deadlock while cancelling follows from it.
+            return error.add_note(f"Then, while the remaining tasks were cancelled: {second}")
+        except (KeyboardInterrupt, SystemExit) as second:
+            # Each task that awaits another's end passes it on; a new one is from outside.
+            if second is not error:
+                raise
 
 
 def _wind_down(loop: SimLoop) -> None:

@@ -1,6 +1,7 @@
 """What asyncio builds on a loop works on this one, to the nanosecond."""
 
 import asyncio
+import gc
 import math
 import signal
 import sys
@@ -236,6 +237,38 @@ def test_a_real_interrupt_ends_a_simulation() -> None:
         simulate(main)
 
     assert ["cleaned up"] == seen
+
+
+def test_an_interrupt_among_many_tasks_is_quiet(caplog) -> None:
+    """
+    Tasks of nested groups pass an interrupt on; none is told as lost, or left pending.
+    """
+    seen: list[int] = []
+
+    async def wait(number: int) -> None:
+        try:
+            await asyncio.sleep(number)
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+        finally:
+            seen.append(number)
+
+    async def group(numbers: range) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in numbers:
+                tasks.create_task(wait(number))
+
+    async def main(loop: SimLoop) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(group(range(1, 5)))
+            tasks.create_task(group(range(5, 9)))
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(main)
+    gc.collect()
+
+    assert list(range(1, 9)) == sorted(seen)
+    assert [] == caplog.messages
 
 
 def test_asyncios_debug_mode_changes_nothing() -> None:
