@@ -26,6 +26,9 @@ SETTLE_S: Final = 1.0
 
 NO_LIMITS: Final = Limits()
 
+CANCELLED: Final = "cancelled"
+"""Category of requests that were cancelled."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
@@ -118,6 +121,15 @@ class Desk:
             self.answered_count += 1
         except (BrokenError, UsageError):
             raise
+        except asyncio.CancelledError:
+            # A request that awaits what was cancelled has failed; one that is cancelled
+            # itself has too, and goes.
+            error = CANCELLED
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self.served_count += 1
+                self.ledger.end(ask.request_id, path, error)
+                raise
         except Exception as failure:  # noqa: BLE001 (a failed request is a result)
             error = error_category(failure)
             self.first_failure = self.first_failure or failure
@@ -271,6 +283,9 @@ async def all_together(visits: Iterable[Coroutine[None, None, T]]) -> list[T]:
         tasks = [
             group.create_task(visit, name=f"user-{number}") for number, visit in enumerate(visits)
         ]
+    for task in tasks:
+        if task.cancelled():
+            raise BrokenError(f"{task.get_name()} was cancelled by a request, and asks no more")
     return [task.result() for task in tasks]
 
 

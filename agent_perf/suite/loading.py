@@ -13,6 +13,7 @@ from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request, simulate
+from agent_perf.suite.building import kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents, stuck_explained
@@ -96,7 +97,8 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         return recording, world.incidents.told(recording.duration_ns)
 
     faults = tuple(fault for one, _ in mix for fault in one.faults)
-    with closing(Watch(charging)) as watch, stuck_explained(faults):
+    names = ", ".join(scenario.name for scenario, _ in mix)
+    with closing(Watch(charging)) as watch, stuck_explained(faults), kept_running(names):
         recording, incidents = simulate(
             main,
             seed=seed,

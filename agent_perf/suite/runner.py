@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from itertools import accumulate
 from typing import Final
 
-from agent_perf.errors import BrokenError, UsageError
+from agent_perf.errors import UsageError
 from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, drive_open, warm_up
 from agent_perf.measure import Recorder, Recording, current_environment
 from agent_perf.records import Run, Tier
 from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
+from agent_perf.suite.building import built, kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import BeginningLedger, Incidents, stuck_explained
@@ -66,6 +67,7 @@ def run_scenario(
     with (
         closing(Watch(charging_of(scenario, cpu), probe)) as watch,
         stuck_explained(scenario.faults),
+        kept_running(scenario.name),
     ):
         recording, incidents = simulate(
             lambda loop: _measure(loop, scenario, users, tier, watch),
@@ -163,7 +165,7 @@ async def opened(
         charging: How CPU time is charged for; None: it is not.
 
     Raises:
-        BrokenError: If a request returns something else than None or a word.
+        BrokenError: As in built.
     """
     first = scenarios[0][0]
     tables = {name: table for each, _ in scenarios for name, table in each.tables.items()}
@@ -179,8 +181,8 @@ async def opened(
         async with AsyncExitStack() as stack:
             requests = []
             for each, weight in scenarios:
-                request = await stack.enter_async_context(each.build(world))
-                requests.append((_checked(each.name, request), weight))
+                request = await stack.enter_async_context(built(each, world))
+                requests.append((request, weight))
             world.check_faults()
             desk = Desk(
                 request=requests[0][0] if len(requests) == 1 else _dealt(requests, draws),
@@ -201,16 +203,3 @@ def _dealt(requests: Sequence[tuple[Request, int]], draws: Draws) -> Request:
         return await requests[index][0](ask)
 
     return dealt
-
-
-def _checked(name: str, request: Request) -> Request:
-    async def checked(ask: Ask) -> str | None:
-        path = await request(ask)
-        if path is not None and not isinstance(path, str):
-            raise BrokenError(
-                f"scenario {name}: a request returned {path!r}; want None, or a word for how it "
-                "was answered, such as 'hit'"
-            )
-        return path
-
-    return checked
