@@ -15,7 +15,7 @@ from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import open_project
-from agent_perf.errors import UsageError
+from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.load import Limits, Trace
 from agent_perf.records import Tier
 from agent_perf.report import draw_load
@@ -58,17 +58,22 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
             cpu=options.cpu_mode,
         )
     _tell(logged)
+    if not run.offered:
+        raise NothingMeasuredError(
+            f"no request arrived: {run.shape}; want it longer, or more often"
+        )
     if isinstance(shape, Trace) and shape.skipped_count:
         warn(f"{shape.name}: {shape.skipped_count:,} lines were no requests with a time")
     path = folder / f"{_file_name(mix)}.json"
     picture = path.with_name(f"{_file_name(mix)}.svg")
-    codec.write_atomic(path, codec.dump_load_run(run))
-    codec.write_atomic(picture, draw_load(run).encode())
+    # Printed first: a folder that cannot be written must not cost the result.
     if options.form == "json":
         print_json(run)
     else:
         for line in load_lines(run):
             click.echo(line)
+    codec.write_atomic(path, codec.dump_load_run(run))
+    codec.write_atomic(picture, draw_load(run).encode())
     say(f"written to {path} and {picture}")
     verdicts = {check.passed for check in run.checks}
     # The gate's codes: a broken promise is a missed target.
@@ -83,6 +88,16 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
             "--find-knee tries rates of Poisson arrivals; leave out the shape, the trace and "
             "--closed, and give --rate and --to for the lowest and the highest"
         )
+    for name, value in (
+        ("--within", options.within_s),
+        ("--seed", options.seed),
+        ("--users", options.users),
+        ("--bucket", options.bucket_s),
+        ("--max-in-flight", options.in_flight_max),
+        ("--max-rate", options.rate_max_hz),
+    ):
+        if value is not None:
+            raise UsageError(f"{name} {value} has no meaning for --find-knee; leave it out")
     scenario = mix[0][0]
     low_hz = options.rate_hz if options.rate_hz is not None else 1.0
     logged: list[str] = []
@@ -98,12 +113,12 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
         )
     _tell(logged)
     path = folder / f"{scenario.name}.capacity.json"
-    codec.write_atomic(path, codec.dump_capacity(capacity))
     if options.form == "json":
         print_json(capacity)
     else:
         for line in capacity_lines(capacity):
             click.echo(line)
+    codec.write_atomic(path, codec.dump_capacity(capacity))
     say(f"written to {path}")
     return 0
 

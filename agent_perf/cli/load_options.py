@@ -107,6 +107,7 @@ def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:
     ]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are different loads; want one of them")
+    _refuse_unused(options, asked, own=scenario.load is not None)
     if options.trace is not None:
         return read_trace(options.trace, speed=options.speed)
     if options.access_log is not None:
@@ -117,6 +118,26 @@ def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:
     if options.shape is None and options.rate_hz is None and scenario.load is not None:
         return scenario.load
     return _arriving(options, for_s)
+
+
+def _refuse_unused(options: LoadOptions, asked: list[str], *, own: bool) -> None:
+    """Refuse what the load would not heed: who gave it means something else to be measured."""
+    rising = options.shape in ("ramp", "stress")
+    replayed = options.trace is not None or options.access_log is not None
+    as_declared = own and not asked and options.rate_hz is None
+    load = asked[0] if asked else "the scenario's own load" if as_declared else "--shape poisson"
+    if options.shape is not None:
+        load = f"--shape {options.shape}"
+    for name, given, heeded in (
+        ("--rate", options.rate_hz is not None, not (replayed or options.closed)),
+        ("--to", options.to_hz is not None, rising),
+        ("--for", options.for_s is not None, not (replayed or as_declared)),
+        ("--speed", options.speed != 1, replayed),
+        ("--max-in-flight", options.in_flight_max is not None, not options.closed),
+        ("--max-rate", options.rate_max_hz is not None, not options.closed),
+    ):
+        if given and not heeded:
+            raise UsageError(f"{name} has no meaning for {load}; leave it out, or choose a shape")
 
 
 def _arriving(options: LoadOptions, for_s: float) -> Shape:
@@ -135,7 +156,9 @@ def _arriving(options: LoadOptions, for_s: float) -> Shape:
             # As many requests as at that rate, ten seconds' worth at a time.
             return Burst(size=max(1, round(10 * rate_hz)), every_s=10.0, for_s=for_s)
         case "stress":
-            step_hz = max(last_hz - rate_hz, rate_hz) / 9
+            if last_hz <= rate_hz:
+                raise UsageError(f"--to {last_hz:g} from --rate {rate_hz:g}; stairs want to go up")
+            step_hz = (last_hz - rate_hz) / 9
             return Stress(from_hz=rate_hz, to_hz=last_hz, step_hz=step_hz, step_s=for_s / 10)
         case "soak":
             return Soak(rate_hz=rate_hz, for_s=_SOAK_S if options.for_s is None else for_s)

@@ -14,7 +14,11 @@ _KINDS_MAX: Final = 20
 
 
 class _Tally(logging.Handler):
-    """Counts warnings and worse by their template; the arguments of each would have no end."""
+    """
+    Counts warnings and worse by their template; the arguments of each would have no end.
+
+    Of a template's lines the first counts: asyncio's others name a task.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -22,7 +26,11 @@ class _Tally(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count one record."""
-        kind = (record.levelname, record.name, str(record.msg))
+        text = str(record.msg).partition("\n")[0]
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            text += f" ({type(error).__name__}: {error})"
+        kind = (record.levelname, record.name, text)
         if kind in self.counts or len(self.counts) < _KINDS_MAX:
             self.counts[kind] += 1
 

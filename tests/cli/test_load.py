@@ -145,6 +145,8 @@ def test_the_highest_rate_is_searched(shop) -> None:
         (("shop.gone",), "no scenario 'shop.gone'; there are shop.answer"),
         (("shop.answer", "--rate", "nan"), "rate_hz=nan"),
         (("shop.answer", "--trace", "gone.jsonl"), "cannot read gone.jsonl"),
+        (("shop.answer", "shop.answer=2"), "scenario 'shop.answer' is named twice"),
+        (("shop.answer", "--find-knee", "--target", "p95=1", "--seed", "3"), "--seed 3"),
     ],
 )
 def test_what_cannot_be_is_told_and_ends_with_2(shop, arguments, said: str) -> None:
@@ -178,6 +180,58 @@ def test_options_choose_the_shape() -> None:
         shape_of(options(shape="ramp", closed=True), queue)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"closed": True, "rate_hz": 5.0}, "--rate has no meaning for --closed"),
+        ({"closed": True, "in_flight_max": 5}, "--max-in-flight has no meaning for --closed"),
+        ({"shape": "constant", "to_hz": 5.0}, "--to has no meaning for --shape constant"),
+        ({"rate_hz": 5.0, "speed": 2.0}, "--speed has no meaning for --shape poisson"),
+        ({"trace": Path("day.jsonl"), "for_s": 5.0}, "--for has no meaning for --trace"),
+        ({"shape": "stress", "rate_hz": 5.0, "to_hz": 5.0}, "stairs want to go up"),
+    ],
+)
+def test_what_a_load_would_not_heed_is_refused(given, said: str) -> None:
+    """
+    An option without effect means that something else is measured than was meant.
+    """
+    with pytest.raises(UsageError, match=said):
+        shape_of(options(**given), queue)
+
+
+def test_stairs_take_as_long_as_asked() -> None:
+    """
+    Ten stairs, however near the two rates are to each other.
+    """
+    stairs = shape_of(options(shape="stress", rate_hz=5.0, to_hz=6.0, for_s=30.0), queue)
+
+    assert 30.0 == stairs.length_s
+
+
+def test_a_result_that_cannot_be_written_is_printed(shop, tmp_path) -> None:
+    """
+    A folder that cannot be made costs the file, not the figures of a long load.
+    """
+    (tmp_path / "file").write_text("")
+    done = agent_perf(
+        shop, "load", "shop.answer", "--for", "5", "--reports", str(tmp_path / "file/reports")
+    )
+
+    assert 3 == done.returncode
+    assert "offered" in done.stdout
+    assert "cannot write" in done.stderr
+
+
+def test_a_load_without_a_request_measured_nothing(shop) -> None:
+    """
+    Nothing asked is no pass: exit code 5.
+    """
+    done = agent_perf(shop, "load", "shop.answer", "--rate", "1", "--for", "0.01")
+
+    assert 5 == done.returncode
+    assert "no request arrived: poisson 1/s for 0.01 s" in done.stderr
+
+
 def test_targets_are_read() -> None:
     """
     Seconds or milliseconds; anything else is refused with an example.
@@ -201,8 +255,14 @@ def test_logs_are_told_once_with_how_often() -> None:
             log.warning("no %d", number)
         log.error("once")
         log.info("never")
+        for number in range(7):
+            log.error(f"lost\ntask {number}", exc_info=ValueError("gone"))  # noqa: G004
 
-    assert ["1,200 x WARNING shop: no %d", "1 x ERROR shop: once"] == lines
+    assert lines == [
+        "1,200 x WARNING shop: no %d",
+        "7 x ERROR shop: lost (ValueError: gone)",
+        "1 x ERROR shop: once",
+    ]
 
 
 def test_a_sparkline_is_scaled_to_its_largest() -> None:
