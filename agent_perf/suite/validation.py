@@ -15,6 +15,7 @@ from agent_perf.load.data import Case
 from agent_perf.measure import Recorder, Recording
 from agent_perf.records import Tier
 from agent_perf.sim import SimLoop, running_request, simulate
+from agent_perf.suite.building import kept_running
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.error_cases import ErrorCase
 from agent_perf.suite.runner import opened
@@ -127,12 +128,13 @@ def _ask_alone(scenario: Scenario, case: ErrorCase, tier: Tier) -> CaseResult:
 
 
 def _simulated(scenario: Scenario, main: Callable[[SimLoop], Coroutine[Any, Any, R]]) -> R:
-    return simulate(
-        main,
-        seed=scenario.seed,
-        virtual_limit_s=scenario.virtual_limit_s,
-        executor=scenario.executor,
-    )
+    with kept_running(scenario.name):
+        return simulate(
+            main,
+            seed=scenario.seed,
+            virtual_limit_s=scenario.virtual_limit_s,
+            executor=scenario.executor,
+        )
 
 
 def _recorder(loop: SimLoop) -> Recorder:

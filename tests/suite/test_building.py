@@ -11,7 +11,8 @@ import pytest
 from agent_perf import Scenario, scenario
 from agent_perf.errors import BrokenError
 from agent_perf.load import Closed, Constant
-from agent_perf.suite import run_load, run_scenario
+from agent_perf.load.data import Case
+from agent_perf.suite import run_cases, run_load, run_scenario
 
 LOAD = Constant(rate_hz=2, for_s=2)
 
@@ -58,6 +59,7 @@ def test_what_is_no_request_function_is_told(request_function, said: str) -> Non
     for run in (
         lambda: run_load(yielding(request_function), LOAD),
         lambda: run_scenario(yielding(request_function), 2, commit="worktree"),
+        lambda: run_cases(yielding(request_function), (Case(name="first", text="Hello"),)),
     ):
         with pytest.raises(BrokenError, match=f"scenario shop.search: .*{said}"):
             run()
