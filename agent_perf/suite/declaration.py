@@ -112,12 +112,21 @@ class Scenario:
         self._check_promises()
 
     def _check_promises(self) -> None:
+        if type(self.seed) is not int:
+            raise ConfigError(f"scenario {self.name}: seed={self.seed!r}; want an integer")
+        for operation, table in self.tables.items():
+            if not isinstance(table, LatencyTable):
+                raise ConfigError(
+                    f"scenario {self.name}: table {operation} = {table!r}; want a LatencyTable, as "
+                    "constant_table() makes"
+                )
         check_faults(self.faults)
         check_checks(self.checks, self.faults)
         for metric, at_most in self.targets.items():
-            if not 0 < at_most < float("inf"):
+            if not isinstance(at_most, int | float) or not 0 < at_most < float("inf"):
                 raise ConfigError(
-                    f"scenario {self.name}: target {metric} = {at_most}; want finite, > 0"
+                    f"scenario {self.name}: target {metric} = {at_most!r}; want a number in base "
+                    "units, finite, > 0"
                 )
 
     def _check_users(self) -> None:

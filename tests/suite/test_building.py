@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 
 from agent_perf import Scenario, scenario
-from agent_perf.errors import BrokenError
+from agent_perf.errors import BrokenError, ConfigError
 from agent_perf.load import Closed, Constant
 from agent_perf.load.data import Case
+from agent_perf.sim.faults import drop_first, errors
 from agent_perf.suite import run_cases, run_load, run_scenario
 
 LOAD = Constant(rate_hz=2, for_s=2)
@@ -101,6 +102,41 @@ def test_set_up_and_tear_down_are_told_apart_with_their_line() -> None:
         "shop.twice": "scenario shop.twice: generator didn't stop; want one `yield` of the "
         "request function",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"seed": "x"}, "seed='x'"),
+        ({"tables": {"redis.trip": 0.5}}, "table redis.trip = 0.5; want a LatencyTable"),
+        ({"targets": {"latency.p95": "150ms"}}, "target latency.p95 = '150ms'; want a number"),
+    ],
+)
+def test_what_a_scenario_declares_is_checked_at_once(given, said: str) -> None:
+    """
+    Where it is written, not deep inside the first run.
+    """
+    with pytest.raises(ConfigError, match=f"scenario shop.search: {said}"):
+        scenario("shop.search", **given)(no_argument_generator)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: drop_first("redis", 1.5),
+        lambda: errors("llm", retry_after_s=float("inf")),
+    ],
+)
+def test_faults_of_half_a_request_or_no_end_are_refused(declare) -> None:
+    """
+    A count is whole, and what a client is asked to wait ends.
+    """
+    with pytest.raises(ConfigError, match=r"want (1 or more|a finite number)"):
+        declare()
+
+
+async def no_argument_generator(world):
+    yield no_argument
 
 
 async def half_cancelled(ask):

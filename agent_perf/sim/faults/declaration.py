@@ -150,6 +150,6 @@ def crash(
 
 def drop_first(service: str, count: int, **which: Unpack[Which]) -> Fault:
     """Return: the connection is reset under each of the first *count* >= 1 operations."""
-    if count < 1:
+    if type(count) is not int or count < 1:
         raise ConfigError(f"drop_first({service!r}, {count}); want 1 or more")
     return Fault(kind=FaultKind.DROP_FIRST, service=service, first=count, **which)

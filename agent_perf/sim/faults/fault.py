@@ -84,7 +84,7 @@ class Fault:
             _check(what, field, getattr(self, field), positive=False)
         for field in ("for_s", "every_s", "factor"):
             _check(what, field, getattr(self, field), positive=True)
-        for field in ("at_s", "for_s", "every_s", "factor", "added_s"):
+        for field in ("at_s", "for_s", "every_s", "factor", "added_s", "retry_after_s"):
             value = getattr(self, field)
             if value is not None and not value < math.inf:
                 raise ConfigError(f"{what}: {field}={value}; want a finite number")
