@@ -12,7 +12,7 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heappushpop
 from itertools import repeat
 from operator import length_hint
 from typing import Any, Final, TypeVar
@@ -129,10 +129,10 @@ class SimLoop(SchedulingLoop):
                     raise livelock(self, at_instant)
             self._keep_house()
 
-    def _run(self) -> bool:  # noqa: C901, PLR0912  # Each call would cost a tenth.
+    def _run(self) -> bool:  # noqa: C901, PLR0912, PLR0915  # Each call would cost a tenth.
         """Take the steps that are left; return True if the loop was stopped before."""
         ready, heap, run_watched = self._ready, self._heap, self._run_watched
-        popleft = ready.popleft
+        popleft, take, limit_ns = ready.popleft, self._waiting.pop, self._limit_ns
         for _ in self._steps_left:
             if ready:
                 handle = popleft()
@@ -144,26 +144,34 @@ class SimLoop(SchedulingLoop):
                     continue
                 args = handle._args
             else:
-                if not heap:
+                due_ns = self._late_ns
+                if due_ns:
+                    self._late_ns = 0
+                    due_ns = heappushpop(heap, due_ns)
+                elif heap:
+                    due_ns = heappop(heap)
+                else:
                     raise deadlock(self)
-                due_ns, _, handle = heappop(heap)
+                due = take(due_ns)
+                if type(due) is list:
+                    self._begin_instant(due_ns, due)
+                    continue
+                handle = due  # type: ignore[assignment]  # mypy does not know a list by `type`.
                 callback = handle._callback
                 if callback is None:
                     continue
                 if due_ns > self._now_ns:
-                    if due_ns > self._limit_ns:
-                        raise self._beyond_limit(due_ns, handle)
+                    if due_ns > limit_ns:
+                        raise self._beyond_limit(due_ns, due)
                     self._now_ns = due_ns
-                if heap and heap[0][0] <= due_ns:
-                    self._make_ready(due_ns, handle)
-                    continue
-                if type(handle) is SimPause:
-                    if run_watched is not None:
-                        ready.append(handle.take())
-                        continue
-                    handle._callback, args = None, ()
-                else:
+                if type(handle) is not SimPause:
                     args = handle._args
+                elif run_watched is not None:
+                    ready.append(handle.take())
+                    continue
+                else:
+                    handle._callback = None
+                    args = ()
             try:
                 if run_watched is not None:
                     run_watched(handle)
@@ -178,9 +186,19 @@ class SimLoop(SchedulingLoop):
                 self._report(handle, error)
         return False
 
-    def _beyond_limit(self, due_ns: int, handle: SimTimer) -> SimulationError:
+    def _begin_instant(self, due_ns: int, timers: list[SimTimer]) -> None:
+        """Move on to *due_ns*, unless all that was due then is cancelled."""
+        alive = [timer for timer in timers if timer._callback is not None]
+        if alive:
+            if due_ns > self._limit_ns:
+                raise self._beyond_limit(due_ns, alive)
+            self._now_ns = max(self._now_ns, due_ns)
+            self._make_ready(due_ns, alive)
+
+    def _beyond_limit(self, due_ns: int, due: SimTimer | list[SimTimer]) -> SimulationError:
         # Put back, for the tasks that are cancelled after the error.
-        heappush(self._heap, (due_ns, 0, handle))
+        self._waiting[due_ns] = due
+        heappush(self._heap, due_ns)
         return deadlock(self) if due_ns >= NEVER_NS else overrun(self, self.steps)
 
     def _pass(self, mark: SimHandle) -> None:
@@ -190,30 +208,49 @@ class SimLoop(SchedulingLoop):
         elif mark is self._wake_mark:
             # Make ready what came due while CPU time was charged.
             self._wake_marked = False
-            self._make_ready(self._now_ns)
+            now_ns = self._now_ns
+            timers: list[SimTimer] = []
+            if self._late_ns:
+                heappush(self._heap, self._late_ns)
+                self._late_ns = 0
+            while self._heap and self._heap[0] <= now_ns:
+                due = self._waiting.pop(heappop(self._heap))
+                timers += due if isinstance(due, list) else [due]
+            self._make_ready(now_ns, timers)
 
-    def _make_ready(self, due_ns: int, *first: SimTimer) -> None:
-        """Make ready *first*, then what is due at *due_ns*, each in its turn."""
-        heap, ready = self._heap, self._ready
-        due = [*first]
-        while heap and heap[0][0] <= due_ns:
-            due.append(heappop(heap)[2])
+    def _make_ready(self, due_ns: int, timers: list[SimTimer]) -> None:
+        """Make ready *timers*, which are due at *due_ns* or before, each in its turn."""
         # asyncio's sleep is a timer that makes its task ready at the end of the queue: what
         # else is due then, or is scheduled by that, comes before the task.
-        ready.extend([SimRelay(timer) if type(timer) is SimPause else timer for timer in due])
+        self._ready.extend(
+            [SimRelay(timer) if type(timer) is SimPause else timer for timer in timers]
+        )
 
     def _keep_house(self) -> None:
         if self.steps > self._steps_max or self._now_ns > self._limit_ns:
             # Once: the tasks that are cancelled now take steps of their own.
             self._steps_max += self.steps
             raise overrun(self, self.steps)
-        heap = self._heap
-        if len(heap) > self._sweep_above:
-            heap[:] = [entry for entry in heap if entry[2]._callback is not None]
-            heapify(heap)
-            self._sweep_above = max(_HEAP_MIN, 2 * len(heap))
+        if len(self._heap) + self._tied_count > self._sweep_above:
+            self._sweep()
         if self._housekeeping is not None:
             self._housekeeping()
+
+    def _sweep(self) -> None:
+        """Let go of the timers that were cancelled."""
+        waiting, self._tied_count = self._waiting, 0
+        for due_ns, due in [*waiting.items()]:
+            timers = due if isinstance(due, list) else [due]
+            alive = [timer for timer in timers if timer._callback is not None]
+            if not alive:
+                del waiting[due_ns]
+            elif len(alive) < len(timers):
+                waiting[due_ns] = alive if len(alive) > 1 else alive[0]
+            self._tied_count += max(0, len(alive) - 1)
+        self._heap[:] = waiting
+        self._late_ns = 0
+        heapify(self._heap)
+        self._sweep_above = max(_HEAP_MIN, 2 * (len(self._heap) + self._tied_count))
 
     def _report(self, handle: SimHandle, error: BaseException) -> None:
         message = f"Exception in callback {step_name(handle)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agent_perf.sim.handles import SimHandle, SimRelay, SimTimer
+from agent_perf.sim.handles import SimTimer
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.metered import MeteredLoop
 from agent_perf.sim.request import request_of
@@ -33,17 +33,10 @@ class TiedLoop(SimLoop):
         super().__init__(**options)
         self._tie_seed = tie_seed
 
-    def _make_ready(self, due_ns: int, *first: SimTimer) -> None:
-        ready = self._ready
-        before = len(ready)
-        super()._make_ready(due_ns, *first)
-        fresh = [ready.pop() for _ in range(len(ready) - before)]
-        fresh.reverse()
-        fresh.sort(key=lambda handle: self._rank(due_ns, handle))
-        ready.extend(fresh)
+    def _make_ready(self, due_ns: int, timers: list[SimTimer]) -> None:
+        super()._make_ready(due_ns, sorted(timers, key=lambda timer: self._rank(due_ns, timer)))
 
-    def _rank(self, due_ns: int, handle: SimHandle) -> int:
-        timer = handle._pause if isinstance(handle, SimRelay) else handle
+    def _rank(self, due_ns: int, timer: SimTimer) -> int:
         rank = (self._tie_seed * _ODD) & _MASK
         for part in (due_ns, request_of(timer)):
             rank = ((rank ^ (part & _MASK)) * _ODD) & _MASK

@@ -341,3 +341,26 @@ def test_a_deadlock_beside_a_pause_comes_after_it() -> None:
 
     with pytest.raises(SimDeadlock, match=r"virtual time 0\.000000025 s"):
         simulate(main)
+
+
+def test_latencies_awaited_together_take_as_long_as_the_longest() -> None:
+    """
+    pause_all ends when side-by-side pauses in tasks would have; none take no time.
+    """
+
+    async def main(loop: SimLoop) -> list[int]:
+        seen = []
+        for latencies_ns in ((3, 7, 5), (0, -1), ()):
+            begin_ns = loop.now_ns
+            await asyncio.gather(*[loop.create_task(_pausing(loop, ns)) for ns in latencies_ns])
+            by_tasks_ns = loop.now_ns - begin_ns
+            await loop.pause_all(latencies_ns)
+            assert loop.now_ns - begin_ns == 2 * by_tasks_ns
+            seen.append(by_tasks_ns)
+        return seen
+
+    assert [7, 0, 0] == simulate(main)
+
+
+async def _pausing(loop: SimLoop, ns: int) -> None:
+    await loop.pause(ns)
