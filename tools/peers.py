@@ -84,6 +84,15 @@ def ours_by_pauses(tape: Tape) -> Book:
     return simulate(lambda loop: AsyncioModel(tape, loop.pause, lambda: loop.now_ns).run(USERS))
 
 
+def ours_without_tasks(tape: Tape) -> Book:
+    """Run the same with latencies in place of tools, as by_short_simpy has events."""
+    return simulate(
+        lambda loop: AsyncioModel(
+            tape, loop.pause, lambda: loop.now_ns, wait_all=loop.pause_all
+        ).run(USERS)
+    )
+
+
 def ours_by_sleeps(tape: Tape) -> Book:
     """Run plain asyncio code."""
     return simulate(lambda loop: AsyncioModel(tape, _sleep, lambda: loop.now_ns).run(USERS))
@@ -143,9 +152,10 @@ async def _sleep(ns: int) -> None:
     await asyncio.sleep(ns / 1e9)
 
 
-OURS: Final = "agent-perf, loop.pause"
+OURS: Final = "agent-perf, loop.pause, tools are tasks"
 PEERS: Final[dict[str, Callable[[Tape], Book]]] = {
     OURS: ours_by_pauses,
+    "agent-perf, loop.pause_all, tools are latencies": ours_without_tasks,
     "agent-perf, asyncio.sleep": ours_by_sleeps,
     "simpy, tools are processes": by_simpy,
     "simpy, tools are events": by_short_simpy,
@@ -157,6 +167,7 @@ PEERS: Final[dict[str, Callable[[Tape], Book]]] = {
 # Exact clocks are held to it. aiotools runs what is due within a millisecond together, and so
 # too early; the error of each wait adds up over a request's, and over the queue's.
 LIMITS_NS: Final = {
+    "agent-perf, loop.pause_all, tools are latencies": 0,
     "agent-perf, asyncio.sleep": 0,
     "simpy, tools are processes": 0,
     "simpy, tools are events": 0,

@@ -77,11 +77,19 @@ class AsyncioModel:
         tape: One entry per request.
         wait: Awaited with ns.
         now_ns: The loop's clock.
+        wait_all: Awaited with the tools' ns, which only wait then; None: they are code that runs
+            side by side, in a task each.
     """
 
     def __init__(
-        self, tape: Tape, wait: Callable[[int], Awaitable[object]], now_ns: Callable[[], int]
+        self,
+        tape: Tape,
+        wait: Callable[[int], Awaitable[object]],
+        now_ns: Callable[[], int],
+        *,
+        wait_all: Callable[[tuple[int, ...]], Awaitable[object]] | None = None,
     ) -> None:
+        self._wait_all = wait_all
         self._tape, self._wait, self._now_ns = tape, wait, now_ns
         self._pool = asyncio.Semaphore(CONNECTIONS)
         self.book = Book()
@@ -110,7 +118,11 @@ class AsyncioModel:
                 counts["statement"] += 1
                 await wait(ns)
         await self._model(waits.models_ns[0])
-        await asyncio.gather(self._tool(waits.tools_ns[0]), self._tool(waits.tools_ns[1]))
+        if self._wait_all is None:
+            await asyncio.gather(self._tool(waits.tools_ns[0]), self._tool(waits.tools_ns[1]))
+        else:
+            counts["tool"] += 2
+            await self._wait_all(waits.tools_ns)
         await self._model(waits.models_ns[1])
         async with self._pool:
             counts["statement"] += 1
