@@ -73,7 +73,8 @@ def test_each_cause_is_named(prober: Prober, name: str, factor: str, code: str) 
     assert trial.divergence.one is not None
     assert (f":{line_of(code)} in" if code else "") in trial.divergence.one.place
     assert trial.cause is not None
-    assert factor == trial.cause.factor
+    # When garbage is collected hangs on all that was allocated before: addresses move it, too.
+    assert trial.cause.factor in ({"garbage", "address"} if factor == "garbage" else {factor})
     if factor == "process":
         asked = "os.getpid()" if name == "pid" else "time.process_time_ns()"
         assert asked in trial.cause.text
