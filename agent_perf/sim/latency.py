@@ -7,7 +7,7 @@ and with them every percentile behind the point.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,6 +21,11 @@ from agent_perf.errors import ConfigError
 
 U53: Final = 1 << 53
 """Draws are integers in [0, U53): what a double's mantissa holds."""
+
+_GUIDE_SIZE: Final = 256
+_GUIDE_SHIFT: Final = 53 - 8
+
+_Segment = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,8 @@ class LatencyTable:
     name: str
     grid: tuple[int, ...]
     value_ns: tuple[int, ...]
-    _segments: tuple[tuple[int, int, int, int], ...] = field(init=False, repr=False, compare=False)
+    _segments: tuple[_Segment, ...] = field(init=False, repr=False, compare=False)
+    _guide: tuple[_Segment | None, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         grid, value_ns = self.grid, self.value_ns
@@ -56,19 +62,31 @@ class LatencyTable:
             for low, high, a, b in zip(grid, grid[1:], value_ns, value_ns[1:], strict=False)
         )
         object.__setattr__(self, "_segments", segments)
+        # Nearly all draws have their segment from their first bits, without a search.
+        edges = [bisect_right(grid, low << _GUIDE_SHIFT) - 1 for low in range(_GUIDE_SIZE)]
+        ends = [bisect_left(grid, high << _GUIDE_SHIFT) - 1 for high in range(1, _GUIDE_SIZE + 1)]
+        guide = tuple(
+            segments[first] if first == last else None
+            for first, last in zip(edges, ends, strict=True)
+        )
+        object.__setattr__(self, "_guide", guide)
 
     def at(self, u53: int) -> int:
         """Return the latency in ns at cumulative probability *u53* / U53, 0 <= u53 < U53."""
-        low, value_ns, rise_ns, width = self._segments[bisect_right(self.grid, u53) - 1]
+        low, value_ns, rise_ns, width = self._guide[u53 >> _GUIDE_SHIFT] or self._found(u53)
         return value_ns + rise_ns * (u53 - low) // width
 
     def at_each(self, drawn: Iterable[int]) -> list[int]:
         """Return `at` of each of *drawn*."""
-        grid, segments, latencies_ns = self.grid, self._segments, []
-        for u53 in drawn:
-            low, value_ns, rise_ns, width = segments[bisect_right(grid, u53) - 1]
-            latencies_ns.append(value_ns + rise_ns * (u53 - low) // width)
-        return latencies_ns
+        guide, found = self._guide, self._found
+        return [
+            value_ns + rise_ns * (u53 - low) // width
+            for u53 in drawn
+            for low, value_ns, rise_ns, width in (guide[u53 >> _GUIDE_SHIFT] or found(u53),)
+        ]
+
+    def _found(self, u53: int) -> _Segment:
+        return self._segments[bisect_right(self.grid, u53) - 1]
 
 
 def constant_table(name: str, seconds: float) -> LatencyTable:

@@ -29,6 +29,9 @@ from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
 
 CONNECT: Final = "db.connect"
+# The file is this process's alone, so its locks need not be the system's: a third of what a
+# statement costs. Source: SQLite, "The SQLite OS Interface or VFS", unix-excl.
+_VFS: Final = "unix-excl"
 
 
 class SimDatabase:
@@ -59,7 +62,7 @@ class SimDatabase:
         # A file, and not SQLite's shared memory: that has one lock per table, and
         # readers would wait for writers. Nothing is ever forced to the disk.
         directory = ScratchDirectory()
-        self._path = directory.path / "database"
+        self._url = f"{(directory.path / 'database').as_uri()}?vfs={_VFS}"
         self._open: dict[sqlite3.Connection, None] = {}
         self._finalizer = weakref.finalize(self, _tear_down, self._open, self._functions, directory)
         self._keeper = self._connect()
@@ -137,7 +140,9 @@ class SimDatabase:
         self._open.pop(raw, None)
 
     def _connect(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=0)
+        raw = sqlite3.connect(
+            self._url, uri=True, isolation_level=None, check_same_thread=False, timeout=0
+        )
         raw.execute("PRAGMA synchronous=OFF")
         self._functions.install(raw)
         self._open[raw] = None
