@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Final
 
 from agent_perf.errors import ConfigError
@@ -84,17 +85,17 @@ class Draws:
             ConfigError: If there is no such table.
         """
         state = running_request()
+        ends = list(accumulate(counts))
         ordinal = state.ordinals.get(operation, 0)
         point = self._origins[operation] + state.request_id * _REQUEST_STEP
         latencies_ns = self._table(operation).at_each(
-            _sequence(point + ordinal * _ORDINAL_STEP, sum(counts))
+            _sequence(point + ordinal * _ORDINAL_STEP, ends[-1] if ends else 0)
         )
         state.ordinals[operation] = ordinal + len(latencies_ns)
-        begin, sums_ns = 0, []
-        for count in counts:
-            sums_ns.append(sum(latencies_ns[begin : begin + count]))
-            begin += count
-        return sums_ns
+        until_ns = [0, *accumulate(latencies_ns)]
+        return [
+            until_ns[end] - until_ns[end - count] for end, count in zip(ends, counts, strict=True)
+        ]
 
     def ns_for(self, operation: str, request_id: int, table: str) -> int:
         """

