@@ -1,7 +1,7 @@
 """
 Print how many requests to a whole agent the simulator makes per CPU second, and where it goes.
 
-Run as ``python tools/profile_simulator.py [stub|client|wire]`` from the top folder.
+Run as ``python tools/profile_simulator.py [stub|client|wire] [users]`` from the top folder.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ ROUNDS = 5
 
 def main() -> None:
     """Print the figure of each round, and the profile of one more by package."""
-    path = agent_path_scenario()
+    users = int(sys.argv[2]) if len(sys.argv) > 2 else USERS
+    path = agent_path_scenario(users)
     tier = Tier(sys.argv[1]) if len(sys.argv) > 1 else Tier.CLIENT
-    run_scenario(path, USERS, commit="worktree", tier=tier)
+    run_scenario(path, users, commit="worktree", tier=tier)
     best_s = float("inf")
     for _ in range(ROUNDS):
         start_s = time.process_time()
-        run = run_scenario(path, USERS, commit="worktree", tier=tier)
+        run = run_scenario(path, users, commit="worktree", tier=tier)
         best_s = min(best_s, time.process_time() - start_s)
     count = len(run.latency_ns)
     hits = sum(word == "hit" for word in run.path)
     print(f"{count / best_s:,.0f} requests per CPU second, {hits / count:.0%} of them hits")
-    print(f"{(count + USERS) / best_s:,.0f} with the {USERS} of the warm-up")
+    print(f"{(count + users) / best_s:,.0f} with the {users} of the warm-up")
     for name, total in sorted(run.counts.items()):
         print(f"  {total / count:10.3f} {name}")
     profile = cProfile.Profile()
-    profile.runcall(run_scenario, path, USERS, commit="worktree", tier=tier)
+    profile.runcall(run_scenario, path, users, commit="worktree", tier=tier)
     shares: Counter[str] = Counter()
     for (file, _, name), row in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         shares[_package(file, name)] += row[2]
