@@ -108,8 +108,8 @@ class _PatientAgent(_Agent):
     """
     The same path as it is run for hours: it lives without its cache, and asks twice.
 
-    Answers are kept for half an hour, so that every fault meets requests that need the
-    model; the model answers in one piece.
+    Answers are kept for half an hour, so that some must be found anew; the model answers
+    in one piece.
     """
 
     kept_s = 1_800
