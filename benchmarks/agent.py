@@ -12,16 +12,19 @@ import httpx2
 
 from agent_perf import World, scenario
 from agent_perf.asv_plugin import Cache, ScenarioBenchmark, drive, in_world, per_call
-from agent_perf.components.agent import Agent
-from agent_perf.components.cache import MemoryCache
-from agent_perf.components.conversation import Talker
-from agent_perf.components.events import EventBatcher
-from agent_perf.components.llm import Message, Tool
-from agent_perf.components.openai_adapter import OpenAiModel
-from agent_perf.components.pool import Database
-from agent_perf.components.pusher import PusherClient
-from agent_perf.components.questions import Question
-from agent_perf.components.store import RedisStore
+from agent_perf.components import (
+    Agent,
+    Database,
+    EventBatcher,
+    MemoryCache,
+    Message,
+    OpenAiModel,
+    PusherClient,
+    Question,
+    RedisStore,
+    Talker,
+    Tool,
+)
 from agent_perf.sim import U53, llm
 from agent_perf.suite import Ask, Request
 

@@ -10,9 +10,7 @@ from functools import cache
 
 from agent_perf import World, scenario
 from agent_perf.asv_plugin import Cache, ScenarioBenchmark, drive, in_world, per_call
-from agent_perf.components.cache import MemoryCache
-from agent_perf.components.serializer import Serializer
-from agent_perf.components.store import RedisStore
+from agent_perf.components import MemoryCache, RedisStore, Serializer
 from agent_perf.sim import U53
 from agent_perf.suite import Ask, Request
 

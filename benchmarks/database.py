@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from agent_perf import World, scenario
 from agent_perf.asv_plugin import Cache, ScenarioBenchmark, in_world, per_call
-from agent_perf.components.pool import Database
+from agent_perf.components import Database
 from agent_perf.suite import Ask, Request
 
 USERS = 500

@@ -12,9 +12,7 @@ from functools import cache
 
 from agent_perf import World, scenario
 from agent_perf.asv_plugin import Cache, ScenarioBenchmark, drive, in_world, per_call
-from agent_perf.components.events import EventBatcher
-from agent_perf.components.pusher import Event, PusherClient, make_event
-from agent_perf.components.signing import Signer
+from agent_perf.components import Event, EventBatcher, PusherClient, Signer, make_event
 from agent_perf.sim import default_tables
 from agent_perf.suite import Ask, Request
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.services.addresses import POSTGRES, REDIS, why_not
+
 # The same examples each time, and no clock: a test passes or fails whatever the machine does.
 settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -25,3 +27,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be rewritten."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Where a real Redis is. It serves others too: name your keys apart, and remove them."""
+    return _reached(REDIS)
+
+
+@pytest.fixture
+def postgres_url() -> str:
+    """Where a real PostgreSQL is, for asyncpg. It serves others too: use a schema of your own."""
+    return _reached(POSTGRES)
+
+
+def _reached(url: str) -> str:
+    if reason := why_not(url):
+        pytest.skip(reason)
+    return url

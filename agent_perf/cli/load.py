@@ -15,7 +15,7 @@ from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import open_project
-from agent_perf.errors import NothingMeasuredError, UsageError
+from agent_perf.errors import BrokenError, NothingMeasuredError, UsageError
 from agent_perf.load import Limits, Trace
 from agent_perf.records import Tier
 from agent_perf.report import draw_load
@@ -33,7 +33,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     Raises:
         UsageError: If a name, a number or their combination cannot be used.
         TargetImportError: If a scenario is not there, and a file of them does not import.
-        BrokenError: If a scenario itself raised.
+        BrokenError: If a scenario itself raised, or not one request was answered.
     """
     project = open_project(Path.cwd())
     mix = find_mix(project, names)
@@ -75,6 +75,9 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     codec.write_atomic(path, codec.dump_load_run(run))
     codec.write_atomic(picture, draw_load(run).encode())
     say(f"written to {path} and {picture}")
+    if sum(run.errors.values()) == run.offered - run.dropped:
+        why = f"the first failed with {run.first_failure}" if run.errors else "all were dropped"
+        raise BrokenError(f"not one of {run.offered:,} requests was answered: {why}")
     verdicts = {check.passed for check in run.checks}
     # The gate's codes: a broken promise is a missed target.
     return 1 if False in verdicts else 4 if None in verdicts else 0

@@ -32,6 +32,13 @@ _CLOCKS: Final[dict[str, Callable[[SimLoop], float]]] = {
 }
 
 
+_CALENDAR: Final = (
+    *("time", "time_ns", "gmtime", "localtime", "strftime"),
+    *("clock_gettime", "clock_gettime_ns"),
+)
+"""What time-machine exchanges, without a look at what it is: only a builtin survives that."""
+
+
 @contextmanager
 def virtual_clocks(loop: SimLoop, epoch_s: int) -> Iterator[None]:
     """
@@ -86,6 +93,8 @@ def _virtual_calendar(
             # Another thread's monotonic clock is the real one.
             return boot_ns + time.monotonic_ns()
 
+    for name in _CALENDAR:
+        _check_builtin(name)
     boot_ns = time.time_ns() - time.monotonic_ns()
     travellers = time_machine.traveller_stack
     traveller = LoopTraveller(epoch_ns, "UTC", tick=False)
@@ -125,20 +134,12 @@ class _Exchange:
     """
 
     def __init__(self, name: str) -> None:
-        function = getattr(time, name)
-        if isinstance(function, BuiltinFunctionType):
-            # A builtin holds a pointer to its definition, right behind the object's header.
-            address = ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
-            self._definition = _MethodDef.from_address(address or 0)
-        if (
-            not isinstance(function, BuiltinFunctionType)
-            or self._definition.ml_name != name.encode()
-            or self._definition.ml_flags != _METH_NOARGS
-        ):
-            raise SimulationError(
-                f"time.{name} is {function!r}, not CPython's own: stop what has replaced it, "
-                "such as freezegun, before simulate()"
-            )
+        function = _check_builtin(name)
+        # A builtin holds a pointer to its definition, right behind the object's header.
+        address = ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
+        self._definition = _MethodDef.from_address(address or 0)
+        if self._definition.ml_name != name.encode() or self._definition.ml_flags != _METH_NOARGS:
+            raise _replaced(name)
         self._original = self._definition.ml_meth
         real = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p)(
             self._original or 0
@@ -173,3 +174,17 @@ class _Exchange:
 @cache
 def _exchange(name: str) -> _Exchange:
     return _Exchange(name)
+
+
+def _check_builtin(name: str) -> BuiltinFunctionType:
+    function = getattr(time, name)
+    if not isinstance(function, BuiltinFunctionType):
+        raise _replaced(name)
+    return function
+
+
+def _replaced(name: str) -> SimulationError:
+    return SimulationError(
+        f"time.{name} is {getattr(time, name)!r}, not CPython's own: stop what has replaced it, "
+        "such as freezegun, before simulate()"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,33 @@ def test_a_load_without_a_request_measured_nothing(shop) -> None:
 
     assert 5 == done.returncode
     assert "no request arrived: poisson 1/s for 0.01 s" in done.stderr
+
+
+def test_a_load_without_an_answer_is_broken(shop) -> None:
+    """
+    If all requests fail, the figures are printed, and the exit code is 3.
+    """
+    write(
+        shop,
+        "benchmarks/closed.py",
+        textwrap.dedent(
+            """\
+            from agent_perf import scenario
+
+            @scenario("shop.closed")
+            async def closed(world):
+                async def request(ask):
+                    raise ValueError("closed on Sundays")
+
+                yield request
+            """
+        ),
+    )
+    done = agent_perf(shop, "load", "shop.closed", "--rate", "1", "--for", "20")
+
+    assert 3 == done.returncode
+    assert "offered" in done.stdout
+    assert "requests was answered: the first failed with ValueError" in done.stderr
 
 
 def test_targets_are_read() -> None:

@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from agent_perf.errors import SimDeadlock
+from agent_perf.errors import SimDeadlock, SimulationError
 from agent_perf.sim import EPOCH_S, SimLoop, clocks, simulate
 from tests.sim import captured
 
@@ -185,3 +185,18 @@ def test_the_clocks_are_the_real_ones_afterwards(end: type[BaseException] | None
         # Real seconds or ns later, not the million virtual seconds.
         assert 0 <= function() - earlier < (1e5 if earlier < 1e12 else 1e14)
     assert zone == time.tzname
+
+
+@pytest.mark.parametrize("name", ["time", "gmtime", "clock_gettime_ns"])
+def test_a_clock_that_was_replaced_is_told(name, monkeypatch) -> None:
+    """
+    What another library has put in a clock's place cannot be exchanged, and is named.
+    """
+    monkeypatch.setattr(time, name, lambda *_: 0)
+
+    with pytest.raises(SimulationError, match=rf"time\.{name} is <function.*freezegun"):
+        simulate(_nothing)
+
+
+async def _nothing(loop: SimLoop) -> None:
+    """Asks for nothing."""

@@ -7,6 +7,7 @@ import pytest
 import benchmarks.agent
 import benchmarks.cache
 import benchmarks.database
+import benchmarks.event_delivery
 import benchmarks.events
 import benchmarks.simulator
 from agent_perf import Scenario
@@ -24,6 +25,7 @@ SCENARIOS = (
     benchmarks.database.pool,
     benchmarks.events.single,
     benchmarks.events.stream,
+    benchmarks.event_delivery.pooled,
     benchmarks.simulator.agent_path_scenario(),
 )
 

@@ -4,15 +4,15 @@ import openai
 import pytest
 
 from agent_perf import scenario
-from agent_perf.components.agent import Agent
-from agent_perf.components.conversation import Talker
+from agent_perf.components.agent.agent import Agent
+from agent_perf.components.agent.conversation import Talker
+from agent_perf.components.agent.llm import Tool
+from agent_perf.components.agent.openai_adapter import OpenAiModel
+from agent_perf.components.agent.questions import Question
+from agent_perf.components.database.pool import Database
 from agent_perf.components.errors import ModelError, ModelRateLimitError
-from agent_perf.components.llm import Tool
-from agent_perf.components.openai_adapter import OpenAiModel
-from agent_perf.components.pool import Database
-from agent_perf.components.questions import Question
-from agent_perf.components.retry import RetryPolicy
-from agent_perf.components.store import RedisStore
+from agent_perf.components.resilience.retry import RetryPolicy
+from agent_perf.components.store.redis_store import RedisStore
 from agent_perf.errors import BrokenError, ConfigError, UsageError
 from agent_perf.load.data import Case, edge_cases
 from agent_perf.records import Tier

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 import redis.asyncio
 
-from agent_perf.errors import ConfigError
+from agent_perf.errors import ConfigError, UsageError
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.faults import FaultPoint, Lifeline
 from agent_perf.sim.request import Witness
@@ -91,6 +91,19 @@ class SimRedis:
         )
         # Closing the client closes the pool, which redis-py leaves open if merely given one.
         return redis.asyncio.Redis.from_pool(pool)
+
+    @property
+    def url(self) -> str:
+        """
+        Where clients of other kinds than redis-py find it.
+
+        Raises:
+            UsageError: Always: it is in the process, and at tier ``wire`` on a network.
+        """
+        raise UsageError(
+            "a Redis in the process has no URL: use client(), or run on tier 'wire', where "
+            "clients connect"
+        )
 
     async def connect(self) -> RedisLink:
         """Return a new connection to the server, after the time that takes."""

@@ -21,6 +21,7 @@ from fakeredis.aioredis import AsyncFakeSocket
 
 from agent_perf.sim.services.redis_dice import dice, is_chancy
 from agent_perf.sim.services.redis_short_cuts import SHORT_CUTS, set_plainly
+from agent_perf.sim.services.redis_tracking import Tracking
 from agent_perf.sim.services.redis_wire import encode, encode_push, lookups
 
 SERVER_VERSION: Final = (8, 0)
@@ -41,6 +42,7 @@ class RedisServer(FakeServer):
     def __init__(self, draw: Callable[[str], int] | None = None) -> None:
         super().__init__(version=SERVER_VERSION)
         self.draw = draw
+        self.tracking = Tracking()
         databases: Any = self.dbs
         make_database = databases.default_factory
         self.dbs = defaultdict(lambda: self._watched(make_database()))
@@ -59,6 +61,13 @@ class RedisServer(FakeServer):
 
     def _watched(self, database: Any) -> Any:
         database.add_change_callback(self._note_change)
+        notify = database.notify_watch
+
+        def note(key: bytes) -> None:
+            notify(key)
+            self.tracking.note(key)
+
+        database.notify_watch = note
         return database
 
     def _note_change(self) -> None:
@@ -99,6 +108,7 @@ class RedisSession(AsyncFakeSocket):
         self._attempt: Callable[[bool], Any] | None = None
         self._shape: Callable[[Any], Any] | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        server.tracking.join(self)
 
     def __hash__(self) -> int:
         # Subscribers and watchers are kept in sets: by address their order would differ
@@ -116,10 +126,14 @@ class RedisSession(AsyncFakeSocket):
         """Run the command *name*, and serve the clients that waited for its effect."""
         self._name = name
         hub = self._hub
-        if name in SHORT_CUTS and self._execute_quickly(name, fields):
-            if hub.changed:
-                hub.serve_blocked()
-            return
+        if not (name in SHORT_CUTS and self._execute_quickly(name, fields)):
+            self._execute_fully(name, fields)
+        if hub.changed:
+            hub.serve_blocked()
+            hub.tracking.tell(self)
+
+    def _execute_fully(self, name: str, fields: list[bytes]) -> None:
+        hub = self._hub
         if name == "BLMOVE" and self._transaction is None:
             # fakeredis answers BLMOVE at once if the list is empty; its BLMOVEM waits.
             fields = [b"BLMOVEM", *fields[1:]]
@@ -131,14 +145,18 @@ class RedisSession(AsyncFakeSocket):
             # server refuses, and the client then does without.
             self._answering = True
             self.put_response(SimpleError("ERR unknown subcommand 'MAINT_NOTIFICATIONS'."))
+        elif name == "CLIENT TRACKING":
+            self._answering = True
+            self.put_response(hub.tracking.handle(self, fields[2:]))
         elif is_chancy(name, self._queued):
             with dice(hub.draw):
                 self._process_command(fields)
         else:
             self._process_command(fields)
         self._executing = self._answering = False
-        if hub.changed:
-            hub.serve_blocked()
+        if name in {"FLUSHALL", "FLUSHDB"}:
+            hub.changed = True
+            hub.tracking.note_flush()
 
     def _execute_quickly(self, name: str, fields: list[bytes]) -> bool:
         """Run a GET or SET without fakeredis' machinery, if nothing special holds; tell if so."""
@@ -171,8 +189,31 @@ class RedisSession(AsyncFakeSocket):
         self._replies.clear()
         return replies
 
+    @property
+    def number(self) -> int:
+        """Its ``CLIENT ID``."""
+        return int(self._client_info.get("id", 0))
+
+    @property
+    def protocol(self) -> int:
+        """2 or 3."""
+        return int(self._client_info.protocol_version)
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether it takes messages of channels."""
+        return bool(self._pubsub)
+
+    def deliver(self, data: bytes) -> None:
+        """Send what no command asked for: after the replies to those that are executed now."""
+        if self._replies:
+            self._replies.append(data)
+        else:
+            self._on_push(data)
+
     def close(self) -> None:
         """Leave the server: subscriptions, watches and waits end."""
+        self._hub.tracking.leave(self)
         self._stop_waiting()
         if self in self._hub.sockets:
             self._hub.sockets.remove(self)

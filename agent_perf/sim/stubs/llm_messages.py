@@ -94,12 +94,19 @@ class ChunkChoice(Answer, kw_only=True):
     logprobs: Any = None
 
 
+class PromptTokens(Answer, kw_only=True):
+    """What the prompt's tokens were."""
+
+    cached_tokens: int | None = None
+
+
 class Usage(Answer, kw_only=True):
     """Tokens."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokens | None = None
 
 
 class Completion(Answer, kw_only=True):

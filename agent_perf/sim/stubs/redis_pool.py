@@ -8,7 +8,7 @@ import asyncio
 import copy
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import redis.asyncio
 from redis import exceptions
@@ -21,6 +21,7 @@ from agent_perf.sim.stubs.refusal import refuse
 
 if TYPE_CHECKING:
     from agent_perf.sim.stubs.redis import StubRedis
+    from agent_perf.sim.stubs.redis_borrowed import StubConnection
 
 T = TypeVar("T")
 
@@ -69,6 +70,16 @@ class StubPool:
         self._open_count = 0
         self._line: list[asyncio.Future[StubLink]] = []
 
+    @property
+    def connection_class(self) -> NoReturn:
+        """
+        Refuse: who makes connections by themselves speaks the protocol, or subscribes.
+
+        Raises:
+            UsageError: Always.
+        """
+        refuse("a connection of one's own, beside the client's")
+
     def take_idle(self) -> StubLink | None:
         """Return a connection that is open and idle; None if there is none to be had at once."""
         if self._idle and not self._line and self._idle[-1].opened:
@@ -105,6 +116,17 @@ class StubPool:
                 turn.set_result(link)
                 return
         self._idle.append(link)
+
+    async def get_connection(self) -> StubConnection:
+        """Return an open connection, as redis-py's pools do; to be released."""
+        # It needs the client's surface, which needs this.
+        from agent_perf.sim.stubs.redis_borrowed import StubConnection
+
+        return StubConnection(self, self.take_idle() or await self.take())
+
+    async def release(self, connection: StubConnection) -> None:
+        """Take back what get_connection gave."""
+        self.give_back(connection.link)
 
     async def travel(self, link: StubLink, commands: Sequence[Command]) -> list[Reply]:
         """Return the replies to *commands*, tried as often as the client asked for."""

@@ -57,6 +57,11 @@ class WireRedis(SimRedis):
         listener = network.listen(host, PORT, self._protocol)
         listener.faults = lambda: self.faults
 
+    @property
+    def url(self) -> str:
+        """Where clients of other kinds find it."""
+        return f"redis://{self.host}:{PORT}/0"
+
     def client(
         self, *, max_connections: int = 50, timeout: float | None = 20.0, **kwargs: Any
     ) -> redis.asyncio.Redis:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exc, text
 
-from agent_perf.components.pool import Database
+from agent_perf.components.database.pool import Database
 from agent_perf.suite import World
 from tests.sim.stubs.both import agreed, outcome
 

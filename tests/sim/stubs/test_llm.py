@@ -32,14 +32,19 @@ def _plain(answer: Any) -> Any:
         choice.message.content,
         choice.finish_reason,
         [(call.id, call.function.name, call.function.arguments) for call in calls],
-        (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens),
+        _tokens(answer.usage),
     )
+
+
+def _tokens(usage: Any) -> Any:
+    cached = usage.prompt_tokens_details.cached_tokens
+    return usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, cached
 
 
 def _piece(chunk: Any, world: World) -> Any:
     at_ns = round(world.now_s() * 1e9)
     if not chunk.choices:
-        return at_ns, chunk.usage.completion_tokens
+        return at_ns, _tokens(chunk.usage)
     choice = chunk.choices[0]
     calls = [
         (call.index, call.id, call.function.name, call.function.arguments)

@@ -12,6 +12,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent_perf.components import NearTier, RedisPyClient, RedisStore
 from agent_perf.errors import UsageError
 from agent_perf.records import Tier
 from agent_perf.suite import World
@@ -199,6 +200,8 @@ def test_what_is_not_there_says_so() -> None:
                 await client.eval("return 1", 0)
             with pytest.raises(UsageError, match="pubsub"):
                 client.pubsub()
+            with pytest.raises(UsageError, match="a connection of one's own"):
+                RedisStore(client, namespace="n", kind=str, near=NearTier(client))
             with pytest.raises(UsageError, match="WATCH"):
                 await client.pipeline().watch("k")
             with pytest.raises(redis.DataError):
@@ -207,3 +210,30 @@ def test_what_is_not_there_says_so() -> None:
             world.redis.client(db=3)
 
     told(work, Tier.STUB)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_plain_commands_agree(protocol) -> None:
+    """
+    A RedisPyClient over the stub sends and gets what it does over redis-py: singly, in
+    batches, refused, by many tasks at once.
+    """
+
+    async def work(world: World) -> Any:
+        client = RedisPyClient(world.redis.client(protocol=protocol, max_connections=3), owned=True)
+        found = [
+            await client.execute("SET", "a", b"1", "PX", 5000),
+            await client.execute("GET", "a"),
+            await outcome(client.execute("LPUSH", "a", 1)),
+        ]
+        *replies, refusal = await client.execute_many(
+            [("GET", "b"), ("INCR", "a"), ("MGET", "a", "b"), ("LPUSH", "a", 1)]
+        )
+        some = await asyncio.gather(*(client.execute("INCR", "n") for _ in range(10)))
+        await client.aclose()
+        return found, replies, str(refusal), sorted(some)
+
+    found, replies, _, some = agreed(work)
+
+    assert [b"OK", b"1"] == found[:2]
+    assert ([None, 2, [b"2", None]], list(range(1, 11))) == (replies, some)

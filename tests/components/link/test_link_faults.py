@@ -1,0 +1,515 @@
+"""A shared connection whose peer misbehaves: nobody gets another's reply, nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+import redis.exceptions as redis_errors
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_perf.components import RedisLink
+from agent_perf.errors import ConfigError
+from agent_perf.sim.wire import Link
+from tests.components.link.peers import HELLO, Peer, bulk, echo, linked, outcome
+
+MS = 0.001
+LOST = redis_errors.ConnectionError
+LATE = redis_errors.TimeoutError
+
+
+@given(
+    callers=st.lists(
+        st.tuples(st.integers(0, 8), st.one_of(st.none(), st.integers(0, 12)), st.integers(1, 3)),
+        min_size=1,
+        max_size=20,
+    ),
+    thinking=st.lists(st.integers(0, 3), min_size=1, max_size=5),
+    piece_bytes=st.sampled_from([None, 1, 7]),
+)
+def test_callers_cancelled_at_any_instant_mislead_nobody(callers, thinking, piece_bytes) -> None:
+    """
+    Whoever begins and is cancelled when: the others get their own replies, on one connection.
+    """
+
+    async def story(link, peer, loop):
+        peer.piece_bytes = piece_bytes
+        peer.think_s = lambda c: thinking[int(c[1]) % len(thinking)] * MS if len(c) == 2 else 0.0
+
+        async def call(index, begin, count):
+            await asyncio.sleep(begin * MS)
+            if count == 1:
+                return await link.execute("ECHO", index)
+            return await link.execute_many([("ECHO", index)] * count)
+
+        tasks = []
+        for index, (begin, end, count) in enumerate(callers):
+            task = asyncio.create_task(call(index, begin, count))
+            if end is not None:
+                loop.call_later(end * MS, task.cancel)
+            tasks.append(task)
+        await asyncio.wait(tasks)
+        for index, (task, (_, end, count)) in enumerate(zip(tasks, callers, strict=True)):
+            own = b"%d" % index
+            assert end is not None or not task.cancelled()
+            if not task.cancelled():
+                assert task.result() == (own if count == 1 else [own] * count)
+        assert await link.execute("ECHO", 99) == b"99"
+        return peer.accepted, link.stats().pending
+
+    assert (1, 0) == linked(story)
+
+
+REPLIES = [bulk(b"value %d" % index) for index in range(6)]
+
+
+@given(cut=st.integers(0, len(HELLO) + sum(map(len, REPLIES))), piece=st.sampled_from([None, 1, 5]))
+def test_a_connection_cut_at_any_byte_gives_no_half_reply(cut, piece) -> None:
+    """
+    Replies that came whole are given, the other callers get an error, and the next connects.
+    """
+
+    async def story(link, peer, loop):
+        peer.cut_after_bytes, peer.piece_bytes = cut, piece
+        asked = [link.execute("ECHO", b"value %d" % index) for index in range(6)]
+        results = await asyncio.gather(*map(outcome, asked))
+        left = cut - len(HELLO)
+        for index, result in enumerate(results):
+            left -= len(REPLIES[index])
+            if left >= 0:
+                assert result == b"value %d" % index
+            else:
+                assert isinstance(result, LOST)
+        peer.cut_after_bytes = None
+        await asyncio.sleep(0.1)
+        assert await link.execute("ECHO", "next") == b"next"
+        return link.stats().pending
+
+    assert 0 == linked(story)
+
+
+@pytest.mark.parametrize("garbage", [b"garbage\r\n", b"$abc\r\n", b"*-7\r\n", b"\x00", b"$9" * 99])
+def test_garbage_ends_the_connection(garbage) -> None:
+    """
+    Replies before it count; who waits gets an error that says so; the next call connects anew.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.answer = lambda command: garbage if command[1:] == [b"1"] else echo(command)
+        results = await asyncio.gather(*(outcome(link.execute("ECHO", n)) for n in range(3)))
+        peer.answer = echo
+        return results, await link.execute("ECHO", "next"), peer.accepted
+
+    (first, *others), after, accepted = linked(story)
+
+    assert (b"0", b"next", 2) == (first, after, accepted)
+    assert all(isinstance(error, LOST) and "not RESP" in str(error) for error in others)
+
+
+def test_a_reply_that_nobody_asked_for_ends_the_connection() -> None:
+    """
+    One reply too many, and no later one could be trusted.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.say(b"+extra\r\n")
+        await asyncio.sleep(0.1)
+        return await link.execute("ECHO", "own"), peer.accepted
+
+    assert (b"own", 2) == linked(story)
+
+
+def test_a_silent_redis_costs_exactly_the_time_out_and_its_connection() -> None:
+    """
+    The oldest caller times out at timeout_s; the younger are told at once; the next connects.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.is_silent = True
+        start_s = loop.time()
+
+        async def call(begin_s):
+            await asyncio.sleep(begin_s)
+            return await outcome(link.execute("ECHO", "x")), round(loop.time() - start_s, 9)
+
+        results = await asyncio.gather(call(0.0), call(0.0), call(0.1))
+        peer.is_silent = False
+        return results, await link.execute("ECHO", "y"), peer.accepted, link.stats()
+
+    results, after, accepted, stats = linked(story, timeout_s=0.25)
+
+    assert [(LATE, 0.25), (LATE, 0.25)] == [(type(error), at) for error, at in results[:2]]
+    assert isinstance(results[2][0], LOST)
+    assert (0.25, b"y", 2) == (results[2][1], after, accepted)
+    assert (2, 1, 1) == (stats.timeouts, stats.lost, stats.reconnects)
+
+
+def test_each_caller_has_a_deadline_of_their_own() -> None:
+    """
+    While the server is heard, callers time out one by one, to the instant, and nothing closes.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.think_s = lambda command: 0.9 if command[0] == b"ECHO" else 0.0
+        start_s = loop.time()
+
+        async def call(begin_s, name):
+            await asyncio.sleep(begin_s)
+            reply = await outcome(link.execute("ECHO", name))
+            return reply if isinstance(reply, bytes) else type(reply), round(
+                loop.time() - start_s, 9
+            )
+
+        # Done by the server at 0.9, 1.8 and 2.7; pushes tell that it lives.
+        for at_s in (0.5, 1.1, 1.5, 2.1):
+            loop.call_later(at_s, peer.say, b">1\r\n+alive\r\n")
+        results = await asyncio.gather(call(0.0, "a"), call(0.1, "b"), call(1.75, "c"))
+        return results, link.stats().late_replies, peer.accepted
+
+    results, late, accepted = linked(story, timeout_s=1.0)
+
+    # "b" times out at 1.1; its reply, at 1.8, is nobody's; "c" gets its own.
+    assert [(b"a", 0.901), (LATE, 1.1), (b"c", 2.701)] == results
+    assert (1, 1) == (late, accepted)
+
+
+def test_a_server_that_talks_but_never_replies_is_given_up() -> None:
+    """
+    A reply that is three time-outs late will not come: a new connection is made.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.is_silent = True
+        for tick in range(100):
+            loop.call_later(tick * 0.1, peer.say, b">1\r\n+tick\r\n")
+        errors = [type(await outcome(link.execute("ECHO", n))) for n in range(3)]
+        peer.is_silent = False
+        return errors, await link.execute("ECHO", "z"), peer.accepted
+
+    assert ([LATE] * 3, b"z", 2) == linked(story, timeout_s=1.0)
+
+
+def test_nobody_there_is_asked_again_after_a_pause_that_doubles() -> None:
+    """
+    One failed attempt answers all who wait; calls in the pause are refused without one.
+    """
+
+    async def story(link, peer, loop):
+        async def attempt():
+            error = await outcome(link.execute("PING"))
+            assert isinstance(error, LOST)
+            return link.stats().connect_failures
+
+        peers = loop.network._listeners.pop(("redis.sim", 6379))
+        counts = [await attempt(), await attempt()]
+        await asyncio.gather(*(attempt() for _ in range(5)))
+        for wait_s in (0.11, 0.11, 0.11):
+            await asyncio.sleep(wait_s)
+            counts.append(await attempt())
+        await asyncio.sleep(0.5)
+        loop.network._listeners["redis.sim", 6379] = peers
+        return counts, await link.execute("PING"), link.stats().refused
+
+    counts, pong, refused = linked(story, pause_s=0.1)
+
+    # The pauses: 0.1, then 0.2, which the fourth attempt falls into.
+    assert [1, 1, 2, 2, 3] == counts
+    assert (b"PONG", 7) == (pong, refused)
+
+
+def test_a_thousand_callers_connect_once() -> None:
+    """
+    However many wait for the connection, it is made once, and they share a few writes.
+    """
+
+    async def story(link, peer, loop):
+        replies = await asyncio.gather(*(link.execute("ECHO", n) for n in range(1000)))
+        assert replies == [b"%d" % n for n in range(1000)]
+        return peer.accepted, link.stats().round_trips
+
+    assert (1, 2) == linked(story)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.5])
+def test_who_waits_for_a_connection_times_out_too(wait) -> None:
+    """
+    A server that accepts and does not greet costs timeout_s, exactly, from each one's begin.
+    """
+
+    async def story(link, peer, loop):
+        peer.is_silent = True
+
+        async def call(begin_s):
+            await asyncio.sleep(begin_s)
+            start_s = loop.time()
+            error = await outcome(link.execute("PING"))
+            return type(error), round(loop.time() - start_s, 9)
+
+        return await asyncio.gather(call(0.0), call(wait))
+
+    assert [(LATE, 1.0)] * 2 == linked(story, timeout_s=1.0, connect_timeout_s=5.0)
+
+
+def test_who_waited_for_a_slow_greeting_keeps_the_first_deadline() -> None:
+    """
+    Sent late, after a greeting of 30 ms, a command still ends at timeout_s from its begin.
+    """
+
+    async def story(link, peer, loop):
+        peer.think_s = lambda _: 0.03
+        return type(await outcome(link.execute("ECHO", "x"))), round(loop.time(), 9)
+
+    assert (LATE, 0.05) == linked(story, timeout_s=0.05)
+
+
+def test_more_calls_than_may_wait_are_refused() -> None:
+    """
+    Beyond pending_max a call is an error that names the limit; within it, all are answered.
+    """
+
+    async def story(link, peer, loop):
+        first = await asyncio.gather(*(outcome(link.execute("ECHO", n)) for n in range(7)))
+        second = await asyncio.gather(*(outcome(link.execute("ECHO", n)) for n in range(7)))
+        return first, second, link.stats().refused
+
+    first, second, refused = linked(story, pending_max=5)
+
+    for replies in (first, second):
+        assert [b"%d" % n for n in range(5)] == replies[:5]
+        assert all("pending_max=5" in str(error) for error in replies[5:])
+    assert refused == 4
+
+
+def test_a_peer_that_does_not_read_holds_back_what_is_not_sent() -> None:
+    """
+    Beyond asyncio's buffer commands wait unsent; they time out, and are never sent.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.open[0].pause_reading()
+        value = b"x" * 300_000
+        early = [asyncio.create_task(outcome(link.execute("SET", n, value))) for n in range(3)]
+        await asyncio.sleep(0.1)
+        late = asyncio.create_task(outcome(link.execute("SET", "late", "value")))
+        await asyncio.sleep(0.1)
+        late.cancel()
+        peer.open[0].resume_reading()
+        replies = [await task for task in early]
+        await link.execute("PING")
+        return replies, [c[1] for c in peer.commands if c[0] == b"SET"], peer.accepted
+
+    way = Link(window_bytes=65_536, bytes_per_s=None)
+    replies, written, accepted = linked(story, way=way)
+
+    assert ([b"OK"] * 3, [b"0", b"1", b"2"], 1) == (replies, written, accepted)
+
+
+def test_pushes_go_to_on_push_and_replies_to_callers() -> None:
+    """
+    Between replies, in a batch's midst or alone: pushes are never taken for replies.
+    """
+    heard = []
+
+    async def story(link, peer, loop):
+        push = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
+        peer.answer = lambda command: push + echo(command)
+        peer.piece_bytes = 3
+        one = await link.execute("ECHO", "a")
+        many = await link.execute_many([("ECHO", "b"), ("ECHO", "c")])
+        peer.say(push)
+        await asyncio.sleep(0.1)
+        return one, many, link.stats().pushes
+
+    # HELLO, ECHO, two of the batch, one alone.
+    assert (b"a", [b"b", b"c"], 5) == linked(story, on_push=heard.append)
+    assert [[b"invalidate", [b"k"]]] * 5 == heard
+
+
+def test_an_on_push_that_fails_harms_no_reply() -> None:
+    """
+    Its exception goes to the loop's handler; the callers get theirs.
+    """
+    told = []
+
+    def fail(message):
+        raise ValueError("mine")
+
+    async def story(link, peer, loop):
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        peer.answer = lambda command: b">1\r\n+x\r\n" + echo(command)
+        return await asyncio.gather(link.execute("ECHO", "a"), link.execute("ECHO", "b"))
+
+    assert [b"a", b"b"] == linked(story, on_push=fail)
+    assert ["mine"] * 3 == [str(error) for error in told]
+
+
+@pytest.mark.parametrize("retry_reads", [False, True])
+def test_only_reads_are_repeated_and_only_if_asked(retry_reads) -> None:
+    """
+    Commands in flight on a connection that is cut: a GET may be sent again, an INCR never.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.commands.clear()
+        peer.think_s = lambda _: 0.1
+        loop.call_later(0.05, peer.cut)
+        results = await asyncio.gather(
+            outcome(link.execute("GET", "a")),
+            outcome(link.execute("INCR", "a")),
+            outcome(link.execute_many([("GET", "a")])),
+        )
+        return results, Counter(command[0] for command in peer.commands)
+
+    (read, write, batch), sent = linked(story, retry_reads=retry_reads)
+
+    assert isinstance(write, LOST)
+    assert isinstance(batch, LOST)
+    assert read == b"a" if retry_reads else isinstance(read, LOST)
+    assert {b"GET": 3 if retry_reads else 2, b"INCR": 1} == sent
+
+
+def test_a_repeated_read_keeps_its_first_deadline() -> None:
+    """
+    Twice sent, a read still ends at timeout_s from its begin, with what went wrong first.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        start_s = loop.time()
+        peer.think_s = lambda command: 10.0 if command[0] == b"GET" else 0.0
+        loop.call_later(0.6, peer.cut)
+        error = await outcome(link.execute("GET", "a"))
+        return type(error), round(loop.time() - start_s, 9)
+
+    kind, at_s = linked(story, timeout_s=1.0, retry_reads=True)
+
+    assert issubclass(kind, LOST)
+    assert at_s == 1.0
+
+
+def test_what_was_not_sent_survives_the_loss_of_the_connection() -> None:
+    """
+    A connection that ends while idle costs nobody anything, and on_lost tells of it.
+    """
+    lost = []
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.cut()
+        await asyncio.sleep(0.1)
+        return await link.execute("ECHO", "a"), link.stats().lost, list(lost)
+
+    assert (b"a", 0, [1]) == linked(story, on_lost=lambda: lost.append(1))
+
+
+def test_a_connection_that_only_listens_is_asked_whether_it_is_there() -> None:
+    """
+    With ping_s, its end is noticed within ping_s and timeout_s together, without a call.
+    """
+    lost = []
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        connected_s = loop.time()
+        await asyncio.sleep(12)
+        assert lost == []
+        peer.is_silent = True
+        await asyncio.sleep(20)
+        return round(lost[0] - connected_s, 9), Counter(c[0] for c in peer.commands)
+
+    def note():
+        lost.append(asyncio.get_running_loop().time())
+
+    # The connection was there one trip before the first PING's reply: asked at 5, 10 and 15.
+    assert (15.999, {b"PING": 4}) == linked(story, ping_s=5.0, timeout_s=1.0, on_lost=note)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (b"-LOADING Redis is loading\r\n", redis_errors.BusyLoadingError),
+        (b"-READONLY You can't write\r\n", redis_errors.ReadOnlyError),
+        (b"-OOM command not allowed\r\n", redis_errors.OutOfMemoryError),
+        (b"-NOAUTH Authentication required.\r\n", redis_errors.AuthenticationError),
+        (b"-NOPERM no\r\n", redis_errors.NoPermissionError),
+        (b"-MOVED 1 a:1\r\n", redis_errors.MovedError),
+        (b"-MOVED\r\n", redis_errors.ResponseError),
+        (b"-ERR \xff\r\n", redis_errors.ResponseError),
+    ],
+)
+def test_refusals_are_those_of_redis_py(reply, kind) -> None:
+    """
+    Each error reply is raised as redis-py's class for it, and the connection stays.
+    """
+
+    async def story(link, peer, loop):
+        await link.execute("PING")
+        peer.answer = lambda command: reply if command[0] == b"SET" else echo(command)
+        error = await outcome(link.execute("SET", "a", 1))
+        batch = await outcome(link.execute_many([("ECHO", "b"), ("SET", "a", 1)]))
+        place = batch[1] if isinstance(batch, list) else batch
+        return type(error), type(place), await link.execute("ECHO", "c"), peer.accepted
+
+    assert (kind, kind, b"c", 1) == linked(story)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "says"),
+    [
+        (b"-WRONGPASS invalid\r\n", redis_errors.AuthenticationError, "invalid"),
+        (b"-ERR unknown command 'HELLO'\r\n", LOST, "protocol=2"),
+        (b"-NOPROTO unsupported\r\n", LOST, "protocol=2"),
+        (b"garbage\r\n", LOST, "not RESP"),
+    ],
+)
+def test_a_greeting_that_fails_is_told_to_all_who_wait(reply, kind, says) -> None:
+    """
+    A wrong password is AuthenticationError for each caller, and for those in the pause.
+    """
+
+    async def story(link, peer, loop):
+        peer.answer = lambda _: reply
+        errors = await asyncio.gather(*(outcome(link.execute("PING")) for _ in range(3)))
+        errors.append(await outcome(link.execute("PING")))
+        await asyncio.sleep(1)
+        return errors, peer.open
+
+    errors, still_open = linked(story)
+
+    assert [kind] * 4 == [type(error) for error in errors]
+    assert all(says in str(error) for error in errors)
+    assert not any("executed" in str(error) for error in errors)
+    assert "not tried again" in str(errors[3])
+    assert [] == still_open
+
+
+def test_a_wrong_url_is_refused() -> None:
+    """
+    What the URL says and the link cannot do is said before anything is sent.
+    """
+    for url, says in (
+        ("http://localhost", "http"),
+        ("redis://localhost/x", "database 'x'"),
+        ("redis://localhost:99999", "Port out of range"),
+        ("redis://localhost?socket_timeout=1", "socket_timeout"),
+        ("unix://", "no path"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            RedisLink(url)
+
+
+def test_a_peer_made_for_tests_is_one() -> None:
+    """
+    The peer answers what it should: the tests above rest on it.
+    """
+    assert bulk(b"a") == echo([b"ECHO", b"a"])
+    assert Peer().commands == []

@@ -1,0 +1,1 @@
+"""Real servers for tests: where they are, private ones to be stopped, and a proxy that breaks."""

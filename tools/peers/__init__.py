@@ -1,0 +1,1 @@
+"""Our components beside other libraries: see ``python -m tools.peers --help``."""
