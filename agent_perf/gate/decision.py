@@ -23,7 +23,6 @@ from agent_perf.gate.ordering import excess, severity
 from agent_perf.gate.pairing import (
     by_benchmark,
     compare_runs,
-    compare_sampled,
     incomparable,
     lone_run,
     lost_paths,
@@ -41,6 +40,7 @@ from agent_perf.records import (
     Run,
     Verdict,
 )
+from agent_perf.stats import judge_duets
 
 
 def judge(
@@ -204,8 +204,9 @@ def _compare(evidence: _Evidence, policy: Policy) -> _Found:
         if name not in evidence.head and name not in broken:
             found.comparisons += lone_run(base, policy, side="base")
             found.warnings.append(f"{harmless(name)} is measured on the base only")
+    limits = [policy.limit_of(duet) for duet in evidence.duets]
+    found.comparisons += judge_duets(evidence.duets, limits).comparisons
     for duet in evidence.duets:
-        found.comparisons.append(compare_sampled(duet, policy))
         found.breaches += missed_duet_targets(duet, policy)
     return found
 

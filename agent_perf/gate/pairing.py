@@ -10,13 +10,12 @@ from agent_perf.errors import SampleError
 from agent_perf.gate.policy import Policy
 from agent_perf.records import (
     Comparison,
-    DuetRun,
     Evidence,
     Metric,
     Run,
     Verdict,
 )
-from agent_perf.stats import compare_duet, compare_exact, summarize, work_metric
+from agent_perf.stats import compare_exact, summarize, work_metric
 
 ALL_METRICS = "*"
 """The metric of a comparison that says the same of every metric of a benchmark."""
@@ -80,19 +79,6 @@ def lone_run(run: Run, policy: Policy, *, side: str) -> tuple[Comparison, ...]:
     )
 
 
-def compare_sampled(duet: DuetRun, policy: Policy) -> Comparison:
-    """
-    Return *duet*'s comparison; undecided with the reason if its samples are no numbers.
-
-    Raises:
-        ConfigError: If its limit is ``+0``, which no sampled metric can keep.
-    """
-    try:
-        return compare_duet(duet, policy.limit_of(duet))
-    except SampleError as error:
-        return undecided(duet.benchmark, duet.metric, str(error), evidence=Evidence.SAMPLED)
-
-
 def incomparable(base: Run, head: Run) -> str:
     """Return why *base* and *head* cannot be compared; empty if they can."""
     return ", ".join(_obstacles(base, head))
@@ -103,15 +89,13 @@ def lost_paths(base: Run, head: Run) -> tuple[str, ...]:
     return tuple(sorted({*base.path} - {*head.path} - {""}))
 
 
-def undecided(
-    benchmark: str, metric: str, reason: str, *, evidence: Evidence = Evidence.EXACT
-) -> Comparison:
+def undecided(benchmark: str, metric: str, reason: str) -> Comparison:
     """Return a comparison without an answer, for *reason*."""
     return Comparison(
         benchmark=benchmark,
         metric=metric,
         unit="",
-        evidence=evidence,
+        evidence=Evidence.EXACT,
         base=None,
         head=None,
         change_ratio=None,

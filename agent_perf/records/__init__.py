@@ -2,20 +2,23 @@
 
 from agent_perf.records.capacity import Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
+from agent_perf.records.duet import DuetRun, RoundConditions
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.judgement import (
     WORST_FIRST,
     Breach,
     Cause,
     Comparison,
+    Confirmation,
     Decision,
     Outcome,
     Step,
+    SuiteJudgement,
+    SuiteShift,
     Verdict,
 )
 from agent_perf.records.load_run import LoadRun
 from agent_perf.records.measurement import (
-    DuetRun,
     Environment,
     Evidence,
     Exemplar,
@@ -40,6 +43,7 @@ __all__ = [
     "CheckResult",
     "Chunk",
     "Comparison",
+    "Confirmation",
     "Decision",
     "DuetRun",
     "Environment",
@@ -56,12 +60,15 @@ __all__ = [
     "Probe",
     "Promise",
     "Recording",
+    "RoundConditions",
     "Run",
     "Series",
     "Shift",
     "Span",
     "StateChange",
     "Step",
+    "SuiteJudgement",
+    "SuiteShift",
     "Tier",
     "Timeline",
     "Verdict",

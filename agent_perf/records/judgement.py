@@ -49,6 +49,24 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """
+    What fresh rounds say of a regression that the first rounds found.
+
+    Attributes:
+        change_ratio: head / base - 1 in the fresh rounds alone; None if too few for it.
+        interval: Of *change_ratio*; None likewise.
+        round_count: Fresh rounds.
+        verdict: REGRESSED if they uphold it; what they say instead; UNDECIDED if nothing.
+    """
+
+    change_ratio: float | None
+    interval: tuple[float, float] | None
+    round_count: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """
     One metric of one benchmark, base against head.
@@ -66,7 +84,9 @@ class Comparison:
         limit_ratio: Largest *change_ratio* allowed; None if this metric is not gated.
         verdict: What it came to.
         reason: One line: why this verdict.
-        sample_count: Requests or rounds behind it.
+        sample_count: Requests or rounds behind it; without those of *confirmation*.
+        confirmation: What fresh rounds said of a suspected regression; None if it was not
+            suspected, or there were none.
     """
 
     benchmark: str
@@ -81,6 +101,37 @@ class Comparison:
     verdict: Verdict
     reason: str
     sample_count: int
+    confirmation: Confirmation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteShift:
+    """
+    A move of most benchmarks at once: the machine changed, or something they all use.
+
+    Attributes:
+        change_ratio: Median of the benchmarks' changes for the worse.
+        interval: Of *change_ratio*.
+        benchmark_count: Benchmarks behind it.
+    """
+
+    change_ratio: float
+    interval: tuple[float, float]
+    benchmark_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteJudgement:
+    """
+    What became of all duets of a suite.
+
+    Attributes:
+        comparisons: One per duet, in their order.
+        shift: A move of most of them at once; None if there is none.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    shift: SuiteShift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,5 @@
 """
-What was measured: runs with all they hold, rounds, and what gave no value.
+What was measured: runs with all they hold, and what gave no value.
 
 Virtual time is in integer nanoseconds (``_ns``), so that equality means equality; every
 other quantity is in base units.
@@ -243,33 +243,4 @@ class Metric:
             raise SampleError(
                 f"metric {self.name!r} is {self.value}; want a finite number: "
                 "let the scenario fail instead of returning it"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuetRun:
-    """
-    A sampled benchmark, measured in interleaved rounds of base and head.
-
-    Attributes:
-        benchmark: Its asv name, ``cache.Memory.time_get_hit``.
-        metric: ``cpu.median`` and the like.
-        unit: As in units.format_value.
-        base: The statistic of each round, in order of rounds.
-        head: Likewise; paired with *base*.
-        calls_per_round: Calls behind each statistic.
-    """
-
-    benchmark: str
-    metric: str
-    unit: str
-    base: tuple[float, ...]
-    head: tuple[float, ...]
-    calls_per_round: int
-
-    def __post_init__(self) -> None:
-        if len(self.base) != len(self.head):
-            raise SampleError(
-                f"{self.benchmark}: {len(self.base)} rounds of base, {len(self.head)} of head; "
-                "want pairs"
             )

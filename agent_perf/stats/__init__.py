@@ -8,6 +8,7 @@ from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
 from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
+from agent_perf.stats.sampled import judge_duets, open_confirmations, open_duets
 from agent_perf.stats.steady import StateTotal, SteadyState, WindowEffect, steady_state
 from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.summary import summarize, work_metric
@@ -24,8 +25,11 @@ __all__ = [
     "compare_duet",
     "compare_exact",
     "direction",
+    "judge_duets",
     "nearest_rank",
     "needs_more_rounds",
+    "open_confirmations",
+    "open_duets",
     "paired_shift",
     "samples_needed",
     "steady_state",
