@@ -4,7 +4,7 @@ What is promised, and whether it is kept: limits, targets, baselines, causes, th
 
 from __future__ import annotations
 
-from agent_perf.gate.amounts import parse_duration, parse_limit, parse_target
+from agent_perf.amounts import parse_duration, parse_limit, parse_target
 from agent_perf.gate.baseline import Baselines
 from agent_perf.gate.causes import explain
 from agent_perf.gate.decision import exit_code, judge

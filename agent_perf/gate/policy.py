@@ -8,12 +8,11 @@ import difflib
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
+from agent_perf.amounts import parse_limit, parse_target
 from agent_perf.errors import ConfigError
-from agent_perf.gate.amounts import parse_limit, parse_target
-from agent_perf.records import DuetRun
+from agent_perf.records import DuetRun, matches
 
 
 class Level(enum.Enum):
@@ -82,7 +81,7 @@ class Policy:
         matching = [
             rule
             for rule in self.rules
-            if fnmatchcase(metric, rule.metric) and fnmatchcase(benchmark, rule.benchmark)
+            if matches(metric, rule.metric) and matches(benchmark, rule.benchmark)
         ]
         if not matching:
             return _OFF
@@ -103,7 +102,7 @@ class Policy:
         """
         found = dict(declared)
         for pattern in sorted(self.targets, key=_literals):
-            if fnmatchcase(benchmark, pattern):
+            if matches(benchmark, pattern):
                 found.update(self.targets[pattern])
         return found
 

@@ -1,5 +1,6 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
+from agent_perf.records.acceptance import Acknowledged, Waiver
 from agent_perf.records.capacity import Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
 from agent_perf.records.duet import DuetRun, RoundConditions
@@ -30,11 +31,13 @@ from agent_perf.records.measurement import (
     Tier,
     benchmark_name,
 )
+from agent_perf.records.patterns import matches
 from agent_perf.records.series import Point, Series, Shift
 from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
 
 __all__ = [
     "WORST_FIRST",
+    "Acknowledged",
     "Breach",
     "Bucket",
     "Capacity",
@@ -72,5 +75,7 @@ __all__ = [
     "Tier",
     "Timeline",
     "Verdict",
+    "Waiver",
     "benchmark_name",
+    "matches",
 ]

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_perf.amounts import parse_duration, parse_limit, parse_target
 from agent_perf.errors import ConfigError
-from agent_perf.gate import parse_duration, parse_limit, parse_target
 
 
 @pytest.mark.parametrize(
