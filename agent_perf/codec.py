@@ -18,7 +18,17 @@ from typing import Final, TypeVar
 import msgspec
 
 from agent_perf.errors import SampleError, StoreError
-from agent_perf.records import Capacity, Cassette, Decision, DuetRun, Failure, LoadRun, Run, Step
+from agent_perf.records import (
+    Capacity,
+    Cassette,
+    Decision,
+    DuetRun,
+    Failure,
+    LoadRun,
+    ResourceRun,
+    Run,
+    Step,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -78,6 +88,16 @@ def dump_load_run(run: LoadRun) -> bytes:
 def load_load_run(data: bytes, source: str) -> LoadRun:
     """Return what a load came to from a file's content; errors as in load_run."""
     return _load("load_run", data, source, LoadRun)
+
+
+def dump_resource_run(run: ResourceRun) -> bytes:
+    """Return what a process took as a file's content."""
+    return _dump("resource_run", run)
+
+
+def load_resource_run(data: bytes, source: str) -> ResourceRun:
+    """Return what a process took from a file's content; errors as in load_run."""
+    return _load("resource_run", data, source, ResourceRun)
 
 
 def dump_capacity(capacity: Capacity) -> bytes:

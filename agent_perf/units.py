@@ -26,8 +26,8 @@ def format_value(value: float, unit: str) -> str:
 
     Args:
         value: In the base unit named by *unit*.
-        unit: ``s``, ``bytes``, ``usd``, ``ratio``, ``count``, ``per_s``, or any other
-            word, which is then printed as it is.
+        unit: ``s``, ``bytes``, ``usd``, ``ratio``, ``count``, ``per_s``, ``bytes_per_s``, or
+            any other word, which is then printed as it is.
     """
     if not math.isfinite(value):
         return "n/a"
@@ -42,6 +42,8 @@ def format_value(value: float, unit: str) -> str:
             return f"{value * 100:.4g} %"
         case "count":
             return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"
+        case "bytes_per_s":
+            return f"{_scaled(value, _BYTE_STEPS, 'B')}/s"
         case "per_s":
             return f"{value:.4g}/s"
     return f"{value:.4g} {unit}"

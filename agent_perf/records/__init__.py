@@ -32,6 +32,7 @@ from agent_perf.records.measurement import (
     benchmark_name,
 )
 from agent_perf.records.patterns import matches
+from agent_perf.records.resources import ResourceRun, ResourceSeries
 from agent_perf.records.series import Point, Series, Shift
 from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
 
@@ -63,6 +64,8 @@ __all__ = [
     "Probe",
     "Promise",
     "Recording",
+    "ResourceRun",
+    "ResourceSeries",
     "RoundConditions",
     "Run",
     "Series",
