@@ -14,6 +14,7 @@ from agent_perf.errors import ConfigError
 _NUMBER: Final = r"(\d+(?:\.\d+)?|\.\d+)"
 _PERCENT: Final = re.compile(rf"\+?{_NUMBER}\s*%")
 _DURATION: Final = re.compile(rf"{_NUMBER}\s*(ns|us|µs|μs|ms|s|min|h)")
+_BYTES: Final = re.compile(rf"{_NUMBER}\s*([kKMG]i?B)")
 _PLAIN: Final = re.compile(_NUMBER)
 
 _SECONDS: Final = {
@@ -25,6 +26,17 @@ _SECONDS: Final = {
     "s": Fraction(1),
     "min": Fraction(60),
     "h": Fraction(3600),
+}
+
+_BYTE_UNITS: Final = {
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "kiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
 }
 
 
@@ -68,8 +80,8 @@ def parse_target(metric: str, value: str | float) -> float:
 
     Args:
         metric: As in Metric.name; it decides which forms make sense.
-        value: A number in the base unit, or text: a duration for times, a percentage or a
-            number for anything else.
+        value: A number in the base unit, or text: a duration for times, else a percentage,
+            bytes or a number.
 
     Raises:
         ConfigError: If *value* is of another form, or not finite and > 0.
@@ -81,10 +93,12 @@ def parse_target(metric: str, value: str | float) -> float:
 
 
 def _amount(metric: str, text: str) -> float:
-    if metric.startswith(("latency.", "cpu.", "wall.")):
+    if metric.startswith(("latency.", "cpu.", "wall.")) or metric == "resources.cpu":
         return parse_duration(text)
+    if found := _BYTES.fullmatch(text):
+        return float(Fraction(found[1]) * _BYTE_UNITS[found[2]])
     if found := _PERCENT.fullmatch(text):
         return float(Fraction(found[1]) / 100)
     if _PLAIN.fullmatch(text):
         return float(text)
-    raise ConfigError(f'target {metric} = {text!r}; want a number such as "500", or "95%"')
+    raise ConfigError(f'target {metric} = {text!r}; want a number such as "500", "95%" or "4GiB"')

@@ -8,27 +8,32 @@ from agent_perf.amounts import parse_duration, parse_limit, parse_target
 from agent_perf.gate.baseline import Baselines
 from agent_perf.gate.causes import explain
 from agent_perf.gate.decision import exit_code, judge
-from agent_perf.gate.default_targets import DEFAULT_TARGETS
+from agent_perf.gate.default_targets import DEFAULT_TARGETS, PROCESS_TARGETS
 from agent_perf.gate.lines import harmless, one_line
 from agent_perf.gate.pairing import ALL_METRICS
 from agent_perf.gate.policy import DEFAULT_RULES, Level, Limit, Policy, Rule, make_policy
+from agent_perf.gate.resources import Recordings, judge_recordings, recorded_duets
 
 __all__ = [
     "ALL_METRICS",
     "DEFAULT_RULES",
     "DEFAULT_TARGETS",
+    "PROCESS_TARGETS",
     "Baselines",
     "Level",
     "Limit",
     "Policy",
+    "Recordings",
     "Rule",
     "exit_code",
     "explain",
     "harmless",
     "judge",
+    "judge_recordings",
     "make_policy",
     "one_line",
     "parse_duration",
     "parse_limit",
     "parse_target",
+    "recorded_duets",
 ]

@@ -28,6 +28,7 @@ from agent_perf.gate.pairing import (
     lost_paths,
 )
 from agent_perf.gate.policy import Level, Policy
+from agent_perf.gate.prejudged import NO_PREJUDGED, Prejudged
 from agent_perf.gate.target import missed_checks, missed_duet_targets, missed_targets
 from agent_perf.records import (
     Breach,
@@ -52,6 +53,7 @@ def judge(
     *,
     base_label: str,
     head_label: str,
+    prejudged: Prejudged = NO_PREJUDGED,
 ) -> Decision:
     """
     Return what becomes of the head.
@@ -71,6 +73,7 @@ def judge(
         policy: Limits and targets.
         base_label: Commit of the base, or ``baseline:NAME``.
         head_label: Commit of the head.
+        prejudged: What was judged elsewhere, and counts here.
 
     Raises:
         SampleError: If a side has two runs of one benchmark.
@@ -84,6 +87,9 @@ def judge(
         labels=(base_label, head_label),
     )
     found = _compare(evidence, policy)
+    found.comparisons += (*prejudged.comparisons, *prejudged.unanswered)
+    found.breaches += prejudged.breaches
+    found.unknown_targets += prejudged.unanswered
     comparisons = sorted(
         found.comparisons, key=lambda one: severity(one, gates=_gates(one, policy))
     )
@@ -95,6 +101,8 @@ def judge(
         if one in found.unknown_targets or _counts(one, Verdict.UNDECIDED, policy)
     ]
     outcome = _outcome(evidence, bool(regressed or breaches), bool(open_ones))
+    if outcome is Outcome.NOTHING and prejudged.comparisons:
+        outcome = Outcome.UNDECIDED if open_ones else Outcome.PASS
     return Decision(
         base=base_label,
         head=head_label,

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from agent_perf.units import MIB
+
 DEFAULT_TARGETS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {
         "agent.request": {"latency.p95": 0.150, "latency.p99": 0.200, "throughput": 20.0},
@@ -23,5 +25,16 @@ DEFAULT_TARGETS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
 )
 """
 Path kind to metric to the worst value allowed, in base units: times at most, throughput
-(per second) and success at least.
+(per second) and success at least."""
+
+PROCESS_TARGETS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "resources.cpu_share.p95": 0.80,
+        "memory.peak": 4096.0 * MIB,
+        "resources.db_pool_share.p95": 0.50,
+    }
+)
+"""
+What a recorded process keeps to, metric to the largest value allowed: a share of the cores
+that it may use, bytes, a share of its pool's connections.
 """

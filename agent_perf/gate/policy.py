@@ -133,7 +133,7 @@ def make_policy(
 
 _OFF: Final = Limit(level=Level.OFF, ratio=None)
 _FAMILIES: Final = (
-    "latency", "work", "success_ratio", "throughput", "cpu", "wall", "memory"
+    "latency", "work", "success_ratio", "throughput", "cpu", "wall", "memory", "resources"
 )  # fmt: skip
 
 
@@ -146,7 +146,16 @@ DEFAULT_RULES: Final = (
     _default("*", 0.15),
     _default("latency.*", 0.15),
     _default("success_ratio", 0.05),
+    # Of memory the most, and of connections, files and threads too: what is needed is the
+    # most that there was. Shares and means follow how long a process was looked at, and
+    # are there for targets.
     _default("memory.*", 0.20),
+    _default("memory.mean", None),
+    _default("memory.p95", None),
+    _default("resources.*", 0.20),
+    _default("resources.*.mean", None),
+    _default("resources.*.p95", None),
+    _default("resources.*_share.*", None),
     _default("work.*", 0.0),
     # A changed word in a payload is no regression; a payload grown by a sixth is.
     _default("work.bytes_*", 0.15),

@@ -43,7 +43,7 @@ def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[
             limit=limit,
         )
         for name, limit in targets.items()
-        if name in metrics and _misses(name, metrics[name].value, limit)
+        if name in metrics and misses(name, metrics[name].value, limit)
     )
     return breaches, unknown
 
@@ -79,7 +79,7 @@ def missed_duet_targets(duet: DuetRun, policy: Policy) -> tuple[Breach, ...]:
     except SampleError:
         # The comparison of the same rounds says so, and is undecided.
         return ()
-    if observed is None or not _misses(duet.metric, observed, limit):
+    if observed is None or not misses(duet.metric, observed, limit):
         return ()
     return (
         Breach(
@@ -92,7 +92,8 @@ def missed_duet_targets(duet: DuetRun, policy: Policy) -> tuple[Breach, ...]:
     )
 
 
-def _misses(metric: str, observed: float, limit: float) -> bool:
+def misses(metric: str, observed: float, limit: float) -> bool:
+    """Return whether *observed* is worse than *limit*, the worst value allowed for *metric*."""
     if direction(metric) is Direction.LESS_IS_BETTER:
         return observed > limit
     return observed < limit

@@ -58,8 +58,8 @@ def resource_duets(base: Sequence[ResourceRun], head: Sequence[ResourceRun]) -> 
     Return the metrics that all recordings have, as rounds: the first of base with the first
     of head, and so on.
 
-    What is below the grain of its unit counts as the grain. What all recordings of both
-    sides have in equal amount has nothing to be sampled, and is left out.
+    What is below the grain of its unit counts as the grain; what no recording has more of
+    is left out.
 
     Args:
         base: Of one name, in the order they were made.
@@ -85,7 +85,7 @@ def _duet(benchmark: str, metrics: Sequence[Metric], rounds: int) -> DuetRun | N
     unit = metrics[0].unit
     grain = GRAINS.get(unit, 0.0)
     values = tuple(max(metric.value, grain) for metric in metrics)
-    if len(set(values)) == 1 or not all(value > 0 for value in values):
+    if not all(values) or all(value == grain for value in values):
         return None
     return DuetRun(
         benchmark=benchmark,

@@ -39,6 +39,9 @@ def metric(name: str, value: float | None, unit: str = "count") -> Metric | None
         ("work.redis_trips", 5, 0, 0.0, Verdict.IMPROVED),
         ("success_ratio", 1.0, 0.95, 0.05, Verdict.SLOWER),
         ("success_ratio", 1.0, 0.949, 0.05, Verdict.REGRESSED),
+        # Relative to the base, as every limit: from 80 % down to 76 %.
+        ("success_ratio", 0.8, 0.76, 0.05, Verdict.SLOWER),
+        ("success_ratio", 0.8, 0.759, 0.05, Verdict.REGRESSED),
         ("success_ratio", 0.9, 0.91, 0.05, Verdict.IMPROVED),
         ("success_ratio", 0, 0.5, 0.05, Verdict.IMPROVED),
         ("throughput", 50, 40, 0.15, Verdict.REGRESSED),

@@ -1,0 +1,29 @@
+"""
+What is judged before the gate is asked, and counts in its decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from agent_perf.records import Breach, Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prejudged:
+    """
+    Findings of a process's recordings.
+
+    Attributes:
+        comparisons: Each with its verdict.
+        breaches: Targets that the head misses.
+        unanswered: Comparisons for targets that nothing was measured for.
+    """
+
+    comparisons: tuple[Comparison, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    unanswered: tuple[Comparison, ...] = ()
+
+
+NO_PREJUDGED: Final = Prejudged()
