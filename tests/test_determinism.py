@@ -60,9 +60,9 @@ def test_our_scenarios_take_the_same_steps(tmp_path) -> None:
 def test_all_loads_take_the_same_steps(tmp_path) -> None:
     """
     The same in full and at every load, cores busy in some, in as many processes as
-    AGENT_PERF_PROCESSES says, or two.
+    AGENT_PERF_PROCESSES says, or four.
     """
-    times = int(os.environ.get("AGENT_PERF_PROCESSES", "2"))
+    times = int(os.environ.get("AGENT_PERF_PROCESSES", "4"))
     config = load_config(ROOT)
     tree = lay_out(find_repository(ROOT), WORKTREE, config, tmp_path)
     prober = Prober(tree=tree, package=config.benchmarks, time_limit_s=config.time_limit_s)

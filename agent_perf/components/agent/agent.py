@@ -171,6 +171,7 @@ class Agent:
                 yield piece
             yield await task
         finally:
+            pipe.abandon()
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])

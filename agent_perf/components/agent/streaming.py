@@ -27,11 +27,14 @@ class Pipe:
         self._pieces_max = pieces_max
         self._may_wait = may_wait
         self._is_closed = False
+        self._is_read = True
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
 
     def write(self, text: str) -> Awaitable[None] | None:
         """Put in a piece; return what to await before the next, if anything."""
+        if not self._is_read:
+            return None
         self._pieces.append(text)
         self._wake_reader()
         if len(self._pieces) < self._pieces_max or not self._may_wait():
@@ -42,6 +45,12 @@ class Pipe:
         """Let the writer go on, if it waits."""
         if self._writer is not None and not self._writer.done():
             self._writer.set_result(None)
+
+    def abandon(self) -> None:
+        """Say that nobody will read: others may still wait for what the writer does."""
+        self._is_read = False
+        self._pieces.clear()
+        self.release()
 
     def close(self) -> None:
         """Say that nothing more will be written."""

@@ -244,7 +244,7 @@ def test_ten_thousand_who_ask_many_questions() -> None:
     assert 0.0 == budget.stats().reserved_usd
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 6), st.none() | st.integers(0, 8)),

@@ -120,7 +120,7 @@ async def ask_all(agent: Agent, count: int) -> list[object]:
     return list(await asyncio.gather(*(ask(number) for number in range(count))))
 
 
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(
     st.integers(0, 40),
     st.integers(0, 100),

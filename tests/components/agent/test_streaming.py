@@ -154,6 +154,26 @@ def test_closing_it_leaves_the_work_to_others() -> None:
     assert ["0 1 2 3 4 ", "joined", 5.0, 1, 1] == simulate(main)
 
 
+def test_a_reader_who_leaves_unread_pieces_does_not_stop_others() -> None:
+    """
+    The first reader, with whom the work began, leaves at once; the second gets it all.
+    """
+
+    async def main(loop: SimLoop) -> list[object]:
+        agent = Agent(Talker(Writer(4)), cache=MemoryCache[str]())
+        first = agent.stream(HELLO, pieces_max=1)
+        reading = asyncio.ensure_future(anext(first))
+        await asyncio.sleep(0.5)
+        second = asyncio.create_task(agent.ask(HELLO))
+        await asyncio.sleep(0.1)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await first.aclose()
+        return [(await second).text, loop.time(), others()]
+
+    assert ["0 1 2 3 ", 4.0, 0] == simulate(main)
+
+
 def test_a_reader_that_is_forgotten_is_closed() -> None:
     """
     An iterator that nobody closes is ended when it is collected.
@@ -216,7 +236,7 @@ def test_bad_questions_fail_like_any() -> None:
     assert ErrorCategory.VALIDATION is simulate(main)
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

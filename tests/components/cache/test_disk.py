@@ -171,7 +171,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(script=steps)
 def test_agrees_with_a_dict(script: list[tuple], tmp_path_factory: pytest.TempPathFactory) -> None:
     """

@@ -184,9 +184,9 @@ class SizedInvariants(Invariants):
 
 
 TestInvariants = Invariants.TestCase
-TestInvariants.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestInvariants.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 TestSizedInvariants = SizedInvariants.TestCase
-TestSizedInvariants.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestSizedInvariants.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 
 
 @given(st.integers(1, 70))

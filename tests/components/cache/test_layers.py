@@ -399,7 +399,7 @@ def test_value_overtaken_in_a_failing_layer_is_returned_all_the_same() -> None:
     assert ("computed", 1) == run(main)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.one_of(

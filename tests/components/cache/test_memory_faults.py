@@ -183,7 +183,7 @@ def test_failing_size_changes_nothing(policy: str) -> None:
 
 
 @both
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(-100, 100)), max_size=20))
 def test_clock_jumps(policy: str, script: list[tuple[int, int]]) -> None:
     """

@@ -217,4 +217,4 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPool = PoolMachine.TestCase
-TestPool.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestPool.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

@@ -139,7 +139,7 @@ HOSTILE = st.text() | st.sampled_from(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(question=HOSTILE, expected=HOSTILE, output=HOSTILE)
 def test_no_text_leaves_its_fence(question: str, expected: str, output: str) -> None:
     """

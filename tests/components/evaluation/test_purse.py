@@ -315,7 +315,7 @@ def test_the_budget_is_never_exceeded(
     assert provider.billed_pico <= round(cost_usd * PICO) <= budget * PICO
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(plan=plans, budget=st.floats(0, 0.02), cuts_s=st.lists(st.floats(0, 5), max_size=4))
 def test_the_budget_holds_across_runs(
     plan: list[tuple[float, float, float, str]], budget: float, cuts_s: list[float]

@@ -110,7 +110,7 @@ def test_a_finished_run_is_read_back_for_nothing(
     assert whole[0] == (tmp_path / "run.jsonl").read_bytes()
 
 
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(cut=st.integers(0, 10_000))
 def test_a_crash_at_any_byte_is_survived(whole: tuple[bytes, Evaluation], cut: int) -> None:
     """
@@ -263,4 +263,4 @@ class Resuming(RuleBasedStateMachine):
 
 
 TestResuming = Resuming.TestCase
-TestResuming.settings = settings(max_examples=20, stateful_step_count=10)
+TestResuming.settings = settings(max_examples=50, stateful_step_count=10)

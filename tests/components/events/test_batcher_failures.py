@@ -48,7 +48,7 @@ def test_a_retry_is_not_overtaken() -> None:
     assert ["b1", "a1", "a2"] == simulate(main)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=60),
     st.sets(st.integers(1, 12)),

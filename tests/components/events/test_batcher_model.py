@@ -141,7 +141,7 @@ async def end(events: EventBatcher, how: str) -> Leftovers:
     return left
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(steps, max_size=40),
     st.lists(st.sampled_from(OUTCOMES), max_size=25),

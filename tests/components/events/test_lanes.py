@@ -19,7 +19,7 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(requests, st.integers())
 def test_one_at_a_time_in_order_and_nobody_is_forgotten(
     script: list[tuple[list[str], int, int | None]], seed: int

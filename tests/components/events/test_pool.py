@@ -90,7 +90,7 @@ def test_one_channel_keeps_its_order() -> None:
     assert (["0", "1", "2", "3", "4"], 1.3) == simulate(main)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(

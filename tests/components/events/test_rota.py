@@ -83,7 +83,7 @@ def test_if_all_rest_somebody_works() -> None:
     assert ("a", None) == simulate(main)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -123,7 +123,7 @@ def test_a_value_of_ten_megabytes_comes_back(redis_url, prefix) -> None:
     assert (True, [b"%d" % n for n in range(50)]) == asyncio.run(main())
 
 
-@settings(max_examples=20)
+@settings(max_examples=100)
 @given(cut=st.integers(0, 120), chunk=st.sampled_from([1, 5, 1000]))
 def test_a_reply_cut_anywhere_is_no_reply(cut, chunk) -> None:
     """

@@ -58,7 +58,7 @@ def test_nobody_waits_past_the_limit_or_the_deadline(wait_s_max: float, deadline
     assert (0.5, 0, 0) == simulate(main)
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(
     st.integers(1, 3),
     st.integers(0, 4),

@@ -30,7 +30,7 @@ COMPRESSORS = {
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-@settings(max_examples=40)
+@settings(max_examples=100)
 @given(value=plain, compress_bytes_min=st.integers(0, 64))
 def test_round_trip(name: str, value: object, compress_bytes_min: int) -> None:
     """
@@ -44,7 +44,7 @@ def test_round_trip(name: str, value: object, compress_bytes_min: int) -> None:
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damage_is_refused_or_another_value(name: str, data: st.DataObject) -> None:
     """

@@ -256,7 +256,7 @@ class Model:
         return {key: row[0] for key, row in self.rows.items() if row[2] > now_s}
 
 
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(operations=OPERATIONS, through=st.lists(st.booleans(), min_size=25, max_size=25))
 def test_a_store_is_a_dict(operations, through) -> None:
     """
