@@ -4,6 +4,9 @@ Pure mathematics on recorded numbers: what a run comes to, and what became of it
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
 from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
@@ -15,17 +18,29 @@ from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.summary import summarize, work_metric
 from agent_perf.stats.trimmed import TrimmedMean, trimmed_mean
 
+if TYPE_CHECKING:
+    from agent_perf.stats.level_changes import (
+        EFFECT_RATIO,
+        ChangePoint,
+        change_points,
+        exact_change_points,
+    )
+
 __all__ = [
+    "EFFECT_RATIO",
     "LOOKS",
+    "ChangePoint",
     "Direction",
     "PairedShift",
     "StateTotal",
     "SteadyState",
     "TrimmedMean",
     "WindowEffect",
+    "change_points",
     "compare_duet",
     "compare_exact",
     "direction",
+    "exact_change_points",
     "judge_duets",
     "missing_because",
     "nearest_rank",
@@ -42,3 +57,17 @@ __all__ = [
     "trimmed_mean",
     "work_metric",
 ]
+
+_HOME = {
+    "EFFECT_RATIO": "level_changes",
+    "ChangePoint": "level_changes",
+    "change_points": "level_changes",
+    "exact_change_points": "level_changes",
+}
+"""Only histories need numpy; every process that measures would wait 0.1 s for it."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
