@@ -31,6 +31,7 @@ class Config:
         results: Where runs are kept.
         baselines: Where named baselines are kept; commit this folder.
         reports: Where reports are written.
+        waivers: File of what is accepted until a date; commit it.
         limits: Metric pattern to the change allowed: ``"15%"``, ``"+0"``, ``"off"``.
         targets: Benchmark pattern to metric to the largest value: ``"150ms"``.
         time_limit_s: Real seconds for one benchmark, > 0.
@@ -43,6 +44,7 @@ class Config:
     results: str = ".agent-perf/results"
     baselines: str = ".agent-perf/baselines"
     reports: str = "reports"
+    waivers: str = "agent-perf-waivers.toml"
     limits: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     time_limit_s: float = 120.0

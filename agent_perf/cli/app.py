@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from agent_perf.cli.exits import Verbs, end, run_process
+from agent_perf.cli.keeping import accept, baseline
 from agent_perf.cli.options import (
     cpu_option,
     format_option,
@@ -109,42 +110,6 @@ def report(revisions: str | None, reports: Path | None, form: str) -> None:
     from agent_perf.cli.report import report_range
 
     end(report_range(revisions, reports=reports, form=form))
-
-
-@cli.group()
-def baseline() -> None:
-    """Keep runs under a name, to compare with later. Nothing updates them silently."""
-
-
-@baseline.command("create")
-@click.argument("name")
-@click.argument("ref", default="HEAD")
-@click.option("--replace", is_flag=True, help="Overwrite a baseline of that name.")
-def baseline_create(name: str, ref: str, replace: bool) -> None:
-    """Measure REF, where it is not stored, and keep it as NAME."""
-    from agent_perf.cli.baseline import create
-
-    end(create(name, ref, replace=replace))
-
-
-@baseline.command("list")
-@format_option
-def baseline_list(form: str) -> None:
-    """Show all baselines."""
-    from agent_perf.cli.baseline import list_all
-
-    end(list_all(form))
-
-
-@baseline.command("promote")
-@click.argument("source")
-@click.argument("name")
-@click.option("--replace", is_flag=True, help="Overwrite a baseline of that name.")
-def baseline_promote(source: str, name: str, replace: bool) -> None:
-    """Keep baseline SOURCE as NAME too."""
-    from agent_perf.cli.baseline import promote
-
-    end(promote(source, name, replace=replace))
 
 
 @cli.command()
@@ -290,6 +255,10 @@ def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     from agent_perf.cli.demo import run_demo
 
     end(run_demo(folder, show=show, jobs=jobs))
+
+
+for verb in (baseline, accept):
+    cli.add_command(verb)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -10,11 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_perf.cli.accept import accept_commands
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.progress import BarProgress, LineProgress, show_progress
-from agent_perf.cli.project import Project, open_project, resolve_pair, short_name
-from agent_perf.gate import exit_code, judge
+from agent_perf.cli.project import (
+    Project,
+    open_project,
+    policy_today,
+    resolve_pair,
+    short_name,
+)
+from agent_perf.gate import exit_code, failing, judge, waived_lines
 from agent_perf.records import Decision, DuetRun, Failure, Outcome, Run
 from agent_perf.report import Command, build_view, write_reports
 from agent_perf.repository import WORKTREE
@@ -51,6 +58,7 @@ class Evidence:
         head: Likewise.
         duets: Sampled rounds.
         failures: What gave no value.
+        complete: Whether sampled benchmarks were measured, too.
     """
 
     base_label: str
@@ -59,6 +67,7 @@ class Evidence:
     head: Mapping[str, Run]
     duets: Sequence[DuetRun] = ()
     failures: Sequence[Failure] = ()
+    complete: bool = True
 
 
 def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
@@ -82,7 +91,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         tuple(evidence.head.values()),
         evidence.duets,
         evidence.failures,
-        project.policy,
+        policy_today(project, complete=evidence.complete and not options.only),
         base_label=evidence.base_label,
         head_label=evidence.head_label,
     )
@@ -92,7 +101,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         head_runs=evidence.head,
         duets=evidence.duets,
         title=project.root.name,
-        commands=_commands(decision),
+        commands=[*_commands(decision), *accept_commands(failing(decision, project.policy))],
         subjects=_subjects(project, evidence),
     )
     paths = write_reports(project.root / (options.reports or project.config.reports), view)
@@ -105,7 +114,8 @@ def show_decision(decision: Decision, paths: Sequence[Path], form: str) -> None:
     if form == "json":
         print_json(decision)
     else:
-        for line in (*decision.lines, *_why(decision)):
+        waived = (line for use in decision.waivers for line in waived_lines(use))
+        for line in (*decision.lines, *waived, *_why(decision)):
             print(line)  # noqa: T201 (this is the verb's output)
         print(_conclusion(decision))  # noqa: T201
     for warning in decision.warnings:
@@ -182,6 +192,7 @@ def _with_commit(
         head=measured[head_id].runs,
         duets=duets.runs,
         failures=(*measured[base_id].failures, *measured[head_id].failures, *duets.failures),
+        complete=not options.exact_only,
     )
 
 
@@ -203,6 +214,7 @@ def _with_baseline(
         base={run.benchmark: run for run in kept.runs},
         head=measured.runs,
         failures=measured.failures,
+        complete=False,
     )
 
 

@@ -5,15 +5,17 @@ The project a command works on: its repository, configuration and stored results
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from agent_perf.config import Config, load_config
 from agent_perf.errors import RepositoryError, UsageError
-from agent_perf.gate import Baselines, Policy, make_policy
+from agent_perf.gate import Baselines, Policy, Waivers, make_policy
 from agent_perf.history import ResultStore, machine_name
+from agent_perf.measure import utc_today
 from agent_perf.repository import Repository, find_repository
+from agent_perf.waivers import Accepted, load_accepted
 
 _COMMIT: Final = re.compile("[0-9a-f]{40}")
 
@@ -28,7 +30,8 @@ class Project:
         config: Its configuration.
         store: Its stored runs.
         baselines: Its named baselines.
-        policy: Its limits and targets.
+        policy: Its limits and targets, without waivers.
+        accepted: Its waivers, and the changes it knows of.
     """
 
     repository: Repository
@@ -36,6 +39,7 @@ class Project:
     store: ResultStore
     baselines: Baselines
     policy: Policy
+    accepted: Accepted
 
     @property
     def root(self) -> Path:
@@ -54,7 +58,7 @@ def open_project(start: Path) -> Project:
 
     Raises:
         RepositoryError: If it lies in no git repository.
-        ConfigError: If its configuration is not valid.
+        ConfigError: If its configuration, or its file of waivers, is not valid.
         UsageError: If it has no benchmark package.
     """
     repository = find_repository(start)
@@ -70,7 +74,25 @@ def open_project(start: Path) -> Project:
         store=ResultStore(root=repository.root / config.results, machine=machine_name()),
         baselines=Baselines(root=repository.root / config.baselines),
         policy=make_policy(config.limits, config.targets),
+        accepted=load_accepted(repository.root / config.waivers),
     )
+
+
+def policy_today(project: Project, *, complete: bool) -> Policy:
+    """
+    Return the limits and targets of *project*, and what it accepts today.
+
+    Args:
+        project: The project.
+        complete: Whether all of its benchmarks are measured.
+    """
+    waivers = Waivers(
+        entries=project.accepted.waivers,
+        today=utc_today(),
+        complete=complete,
+        source=project.config.waivers,
+    )
+    return replace(project.policy, waivers=waivers)
 
 
 def resolve_pair(project: Project, base: str | None, head: str) -> tuple[str, str]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 from agent_perf.amounts import parse_duration, parse_limit, parse_target
 from agent_perf.gate.baseline import Baselines
 from agent_perf.gate.causes import explain
-from agent_perf.gate.decision import exit_code, judge
+from agent_perf.gate.decision import judge
 from agent_perf.gate.default_targets import DEFAULT_TARGETS, PROCESS_TARGETS
-from agent_perf.gate.lines import harmless, one_line
+from agent_perf.gate.exit_codes import exit_code
+from agent_perf.gate.lines import harmless, one_line, waived_lines
 from agent_perf.gate.pairing import ALL_METRICS
-from agent_perf.gate.policy import DEFAULT_RULES, Level, Limit, Policy, Rule, make_policy
+from agent_perf.gate.policy import DEFAULT_RULES, Level, Limit, Policy, Rule, Waivers, make_policy
 from agent_perf.gate.resources import Recordings, judge_recordings, recorded_duets
+from agent_perf.gate.waiving import failing
 
 __all__ = [
     "ALL_METRICS",
@@ -25,8 +27,10 @@ __all__ = [
     "Policy",
     "Recordings",
     "Rule",
+    "Waivers",
     "exit_code",
     "explain",
+    "failing",
     "harmless",
     "judge",
     "judge_recordings",
@@ -36,4 +40,5 @@ __all__ = [
     "parse_limit",
     "parse_target",
     "recorded_duets",
+    "waived_lines",
 ]

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
 
-from agent_perf.errors import ConfigError
 from agent_perf.gate.causes import explain
 from agent_perf.gate.lines import (
     breach_line,
@@ -30,6 +28,7 @@ from agent_perf.gate.pairing import (
 from agent_perf.gate.policy import Level, Policy
 from agent_perf.gate.prejudged import NO_PREJUDGED, Prejudged
 from agent_perf.gate.target import missed_checks, missed_duet_targets, missed_targets
+from agent_perf.gate.waiving import Verdicts, waive
 from agent_perf.records import (
     Breach,
     Cause,
@@ -94,15 +93,20 @@ def judge(
         found.comparisons, key=lambda one: severity(one, gates=_gates(one, policy))
     )
     breaches = sorted(found.breaches, key=excess, reverse=True)
-    regressed = [one for one in comparisons if _counts(one, Verdict.REGRESSED, policy)]
-    open_ones = [
-        one
-        for one in comparisons
-        if one in found.unknown_targets or _counts(one, Verdict.UNDECIDED, policy)
-    ]
-    outcome = _outcome(evidence, bool(regressed or breaches), bool(open_ones))
+    waived = waive(
+        _verdicts(comparisons, breaches, found, policy),
+        [
+            *((one.benchmark, one.metric) for one in comparisons),
+            *((one.benchmark, one.metric) for one in breaches),
+        ],
+        # What gave no value may have needed its waiver: then none is told to be of no use.
+        policy.waivers.for_part() if policy.waivers and failures else policy.waivers,
+    )
+    left = waived.left
+    failed = bool(left.regressed or left.breaches or waived.lines)
+    outcome = _outcome(evidence, failed, bool(left.undecided))
     if outcome is Outcome.NOTHING and prejudged.comparisons:
-        outcome = Outcome.UNDECIDED if open_ones else Outcome.PASS
+        outcome = Outcome.UNDECIDED if left.undecided else Outcome.PASS
     return Decision(
         base=base_label,
         head=head_label,
@@ -112,45 +116,24 @@ def judge(
         failures=tuple(failures),
         causes=_causes(evidence, comparisons, breaches),
         lines=(
-            *map(regression_line, regressed),
-            *map(breach_line, breaches),
+            *map(regression_line, left.regressed),
+            *map(breach_line, left.breaches),
+            *waived.lines,
             *map(broken_line, evidence.head_failures),
-            *map(undecided_line, open_ones),
+            *map(undecided_line, left.undecided),
             *(
                 ("NOTHING measured: no benchmark gave a value, so there is nothing to judge",)
                 if outcome is Outcome.NOTHING
                 else ()
             ),
         ),
-        warnings=tuple(dict.fromkeys((*found.warnings, *_soft_regressions(comparisons, policy)))),
+        warnings=tuple(
+            dict.fromkeys(
+                (*found.warnings, *_soft_regressions(comparisons, policy), *waived.warnings)
+            )
+        ),
+        waivers=waived.uses,
     )
-
-
-def exit_code(decision: Decision, undecided: str = "fail") -> int:
-    """
-    Return what a process ends with: 0 pass, 1 failed, 3 broken, 4 undecided, 5 nothing.
-
-    Args:
-        decision: Of the gate.
-        undecided: ``fail``, or ``pass`` to end with 0 where there is no answer.
-
-    Raises:
-        ConfigError: If *undecided* is another word.
-    """
-    if undecided not in {"fail", "pass"}:
-        raise ConfigError(f'undecided = "{undecided}"; want "fail" or "pass"')
-    match decision.outcome:
-        case Outcome.PASS:
-            return 0
-        case Outcome.FAIL:
-            return 1
-        case Outcome.BROKEN:
-            return 3
-        case Outcome.UNDECIDED:
-            return 4 if undecided == "fail" else 0
-        case Outcome.NOTHING:
-            return 5
-    assert_never(decision.outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +232,23 @@ def _old_misses(
         for breach in breaches
         if breach.metric in names
     ]
+
+
+def _verdicts(
+    comparisons: Sequence[Comparison],
+    breaches: Sequence[Breach],
+    found: _Found,
+    policy: Policy,
+) -> Verdicts:
+    return Verdicts(
+        regressed=tuple(one for one in comparisons if _counts(one, Verdict.REGRESSED, policy)),
+        breaches=tuple(breaches),
+        undecided=tuple(
+            one
+            for one in comparisons
+            if one in found.unknown_targets or _counts(one, Verdict.UNDECIDED, policy)
+        ),
+    )
 
 
 def _outcome(evidence: _Evidence, failed: bool, undecided: bool) -> Outcome:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from agent_perf.records import Breach, Comparison, Evidence, Failure
+from agent_perf.records import Breach, Comparison, Evidence, Failure, WaiverState, WaiverUse
 from agent_perf.units import format_value
 
 
@@ -28,10 +28,26 @@ def comparison_fields(comparison: Comparison) -> str:
 
 def breach_line(breach: Breach) -> str:
     """Return the like line for a missed target."""
+    return f"FAIL {breach_fields(breach)}"
+
+
+def breach_fields(breach: Breach) -> str:
+    """Return what a missed target's line holds after its first word."""
     return (
-        f"FAIL {harmless(breach.benchmark)} {harmless(breach.metric)} "
+        f"{harmless(breach.benchmark)} {harmless(breach.metric)} "
         f"observed={_value(breach.observed, breach.unit)} "
         f"limit={_value(breach.limit, breach.unit)} interval=none"
+    )
+
+
+def waived_lines(use: WaiverUse) -> tuple[str, ...]:
+    """Return a line for each thing that *use* accepts; none once the waiver expired."""
+    if use.state is not WaiverState.USED:
+        return ()
+    return tuple(
+        f"WAIVED {one.text} until={use.waiver.until} days_left={use.days_left} "
+        f"reason={one_line(use.waiver.reason)!r}"
+        for one in use.covered
     )
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from agent_perf.amounts import parse_limit, parse_target
 from agent_perf.errors import ConfigError
-from agent_perf.records import DuetRun, matches
+from agent_perf.records import DuetRun, Waiver, matches
 
 
 class Level(enum.Enum):
@@ -61,9 +62,32 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waivers:
+    """
+    What a project accepts on one day.
+
+    Attributes:
+        entries: In the order of their file.
+        today: The day, in UTC.
+        complete: Whether all of the project's benchmarks were measured. If not, only the
+            waivers that match one of them are spoken of.
+        source: The file's name, for messages.
+    """
+
+    entries: tuple[Waiver, ...]
+    today: date
+    complete: bool = True
+    source: str = "agent-perf-waivers.toml"
+
+    def for_part(self) -> Waivers:
+        """Return the same for a part of the benchmarks."""
+        return replace(self, complete=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """
-    All limits and targets.
+    All limits and targets, and what is accepted beyond them.
 
     Attributes:
         rules: Of those that match, the one wins that names benchmarks, then the one with
@@ -71,10 +95,12 @@ class Policy:
             ``latency.*`` and ``latency.p99``.
         targets: Benchmark pattern to metric to the worst value allowed, in base units. A
             longer pattern wins. They come before those that a scenario declares.
+        waivers: What is accepted all the same; None where nothing is to be stepped over.
     """
 
     rules: tuple[Rule, ...]
     targets: Mapping[str, Mapping[str, float]]
+    waivers: Waivers | None = None
 
     def limit(self, benchmark: str, metric: str) -> Limit:
         """Return the limit for *metric* of *benchmark*; off if no rule matches."""

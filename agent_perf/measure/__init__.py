@@ -1,5 +1,6 @@
 """What is taken down while a scenario runs, and on what it ran."""
 
+from agent_perf.measure.calendar import utc_today
 from agent_perf.measure.command import record_command
 from agent_perf.measure.db_connections import PostgresActivity, pool_gauge
 from agent_perf.measure.environment import current_environment, harness_digest
@@ -34,4 +35,5 @@ __all__ = [
     "harness_digest",
     "pool_gauge",
     "record_command",
+    "utc_today",
 ]

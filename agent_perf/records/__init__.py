@@ -35,6 +35,7 @@ from agent_perf.records.patterns import matches
 from agent_perf.records.resources import ResourceRun, ResourceSeries
 from agent_perf.records.series import Point, Series, Shift
 from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
+from agent_perf.records.waiving import Covered, Lapse, WaiverState, WaiverUse
 
 __all__ = [
     "WORST_FIRST",
@@ -48,6 +49,7 @@ __all__ = [
     "Chunk",
     "Comparison",
     "Confirmation",
+    "Covered",
     "Decision",
     "DuetRun",
     "Environment",
@@ -55,6 +57,7 @@ __all__ = [
     "Exemplar",
     "Failure",
     "FaultWindow",
+    "Lapse",
     "LatencySummary",
     "LoadRun",
     "Metric",
@@ -79,6 +82,8 @@ __all__ = [
     "Timeline",
     "Verdict",
     "Waiver",
+    "WaiverState",
+    "WaiverUse",
     "benchmark_name",
     "matches",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent_perf.records.measurement import Evidence, Failure
+from agent_perf.records.waiving import WaiverUse
 
 
 class Verdict(enum.Enum):
@@ -177,6 +178,7 @@ class Decision:
         causes: Benchmark to its causes, the weightiest first.
         lines: One line for each thing that failed, as the CLI prints it.
         warnings: Things worth knowing that do not fail the gate.
+        waivers: Those that speak of what was measured, in the order of their file.
     """
 
     base: str
@@ -188,6 +190,7 @@ class Decision:
     causes: Mapping[str, tuple[Cause, ...]]
     lines: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    waivers: tuple[WaiverUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

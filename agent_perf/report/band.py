@@ -110,6 +110,10 @@ def _passed(badge: Badge, standings: Sequence[Standing], tally: tuple[Badge, ...
     else:
         headline = f"{plural(len(compared), 'benchmark')}, none beyond its limit"
     lines = ["No action needed."]
+    waived = [one for one in compared if one.waived]
+    if waived:
+        headline = f"{plural(len(compared), 'benchmark')}, {len(waived)} beyond a limit and waived"
+        lines = ["What is waived comes back on its day."]
     slower = [one for one in compared if one.verdict is Verdict.SLOWER]
     if slower and slower[0].lead is not None:
         lead = slower[0].lead

@@ -10,16 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from agent_perf.records import Breach, Comparison, Decision, Outcome, Step, Verdict
+from agent_perf.records import (
+    Breach,
+    Comparison,
+    Decision,
+    Lapse,
+    Outcome,
+    Step,
+    Verdict,
+    WaiverState,
+    WaiverUse,
+)
 from agent_perf.report.document import reason_code
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import quantity, short_commit
 from agent_perf.report.view import Case
+from agent_perf.report.waivers import waiver_words
 
 
 def comparison_cases(decision: Decision, standings: Sequence[Standing]) -> tuple[Case, ...]:
     """Return the cases of a comparison of two commits."""
     cases = [case for standing in standings for case in _benchmark_cases(standing)]
+    cases.extend(_expired_case(use) for use in decision.waivers if use.state is WaiverState.EXPIRED)
     if decision.outcome is Outcome.NOTHING or not cases:
         cases.append(_nothing(" ".join((*decision.lines, *decision.warnings))))
     return tuple(cases)
@@ -47,12 +59,13 @@ def _benchmark_cases(standing: Standing) -> Iterator[Case]:
             continue
         yield _metric_case(standing, one, breach)
     for breach in breaches.values():
+        state, kind = _breach_state(standing, breach)
         yield Case(
             group=standing.benchmark,
             name=breach.metric,
-            state="failure",
-            kind="target-missed",
-            message=_missed(breach),
+            state=state,
+            kind=kind,
+            message="; ".join([_missed(breach), *_waivers(standing, None, breach)]),
         )
     if standing.failures:
         first = standing.failures[0]
@@ -67,12 +80,13 @@ def _benchmark_cases(standing: Standing) -> Iterator[Case]:
 
 
 def _metric_case(standing: Standing, one: Comparison, breach: Breach | None) -> Case:
-    state, kind = _state(one, breach)
+    state, kind = _state(standing, one, breach)
     messages = []
     if state != "passed":
         messages.append(one.reason)
     if breach is not None:
         messages.append(_missed(breach))
+    messages.extend(_waivers(standing, one, breach))
     return Case(
         group=standing.benchmark,
         name=one.metric,
@@ -83,17 +97,46 @@ def _metric_case(standing: Standing, one: Comparison, breach: Breach | None) -> 
     )
 
 
-def _state(one: Comparison, breach: Breach | None) -> tuple[str, str]:
+def _state(standing: Standing, one: Comparison, breach: Breach | None) -> tuple[str, str]:
+    waived = standing.waiver_of(one) is not None
     match one.verdict:
-        case Verdict.REGRESSED:
+        case Verdict.REGRESSED if not waived:
             return "failure", reason_code(one)
         case Verdict.ERRORED | Verdict.MISSING:
             return "error", reason_code(one)
     if breach is not None:
-        return "failure", "target-missed"
+        return _breach_state(standing, breach)
+    if waived:
+        return "skipped", "waived"
     if one.verdict is Verdict.UNDECIDED:
         return "skipped", reason_code(one)
     return "passed", ""
+
+
+def _breach_state(standing: Standing, breach: Breach) -> tuple[str, str]:
+    if (breach.metric, Lapse.MISSED) in standing.waived:
+        return "skipped", "waived"
+    return "failure", "target-missed"
+
+
+def _waivers(standing: Standing, one: Comparison | None, breach: Breach | None) -> list[str]:
+    """Return the waivers of a metric in words, each once."""
+    uses = [
+        None if one is None else standing.waiver_of(one),
+        None if breach is None else standing.waived.get((breach.metric, Lapse.MISSED)),
+    ]
+    return list(dict.fromkeys(waiver_words(use) for use in uses if use is not None))
+
+
+def _expired_case(use: WaiverUse) -> Case:
+    return Case(
+        group="waivers",
+        name=use.waiver.name,
+        state="failure",
+        kind="waiver-expired",
+        message=waiver_words(use),
+        text="\n".join(one.text for one in use.covered),
+    )
 
 
 def _step_case(step: Step) -> Case:

@@ -18,6 +18,7 @@ from agent_perf.report.standing import Standing, gather
 from agent_perf.report.tables import environment_table
 from agent_perf.report.text import plural, scrub, short_commit
 from agent_perf.report.view import Command, Trouble, View
+from agent_perf.report.waivers import waiver_table
 
 _DETAILS_MAX: Final = 400
 
@@ -74,6 +75,7 @@ def build_view(
         charts_left_out=_left_out(standings),
         targets=make_targets(standings),
         troubles=troubles,
+        waivers=waiver_table(decision.waivers),
         environment=environment_table(first.base, first.head) if first else None,
         document=comparison_document(decision, standings, title),
         cases=comparison_cases(decision, standings),

@@ -19,6 +19,7 @@ from agent_perf.records import (
     Evidence,
     Failure,
     Verdict,
+    WaiverUse,
 )
 from agent_perf.report.past import Past
 from agent_perf.report.standing import Standing
@@ -55,7 +56,7 @@ def comparison_document(
         "benchmarks": [
             {
                 "name": one.benchmark,
-                "verdict": one.verdict.value,
+                "verdict": one.worst.value,
                 "fails": one.fails,
                 "causes": [_cause(cause) for cause in one.causes],
                 "targets": dict(one.head.targets) if one.head is not None else {},
@@ -66,6 +67,7 @@ def comparison_document(
         "comparisons": [_comparison(one) for one in decision.comparisons],
         "breaches": [_breach(one) for one in decision.breaches],
         "failures": [_failure(one) for one in decision.failures],
+        "waivers": [_waiver(one) for one in decision.waivers],
         "lines": list(decision.lines),
         "warnings": list(decision.warnings),
     }
@@ -160,6 +162,28 @@ def _failure(one: Failure) -> dict[str, object]:
         "category": one.category,
         "message": one.message,
         "traceback": one.traceback,
+    }
+
+
+def _waiver(one: WaiverUse) -> dict[str, object]:
+    return {
+        "benchmark": one.waiver.benchmark,
+        "metric": one.waiver.metric,
+        "reason": one.waiver.reason,
+        "until": one.waiver.until.isoformat(),
+        "days_left": one.days_left,
+        "at_most_ratio": _number(one.waiver.at_most_ratio),
+        "author": one.waiver.author,
+        "state": one.state.value,
+        "covered": [
+            {
+                "benchmark": covered.benchmark,
+                "metric": covered.metric,
+                "lapse": covered.lapse.value,
+                "text": covered.text,
+            }
+            for covered in one.covered
+        ],
     }
 
 

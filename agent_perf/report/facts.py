@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agent_perf.records import Decision, Evidence, Outcome, Run, Step, Verdict
+from agent_perf.records import Decision, Evidence, Outcome, Run, Step, Verdict, WaiverState
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import (
     ARROW,
@@ -19,6 +19,7 @@ from agent_perf.report.text import (
     short_commit,
 )
 from agent_perf.report.view import Command, Fact, Point
+from agent_perf.report.waivers import waiver_points
 from agent_perf.report.wording import (
     TOLD_COUNTS,
     count_label,
@@ -45,7 +46,10 @@ def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
         points.extend(Point(text=sentence(line)) for line in (*decision.lines, *decision.warnings))
         if not points:
             points.append(Point(text="No benchmark was selected, or none could be run."))
+    if decision.outcome is Outcome.FAIL:
+        points = [*waiver_points(decision.waivers, WaiverState.EXPIRED), *points]
     if not points:
+        points.extend(waiver_points(decision.waivers, WaiverState.USED))
         points.append(_all_well(standings))
         points.extend(_causes([one for one in standings if one.causes]))
     return Fact(question="Why", points=_first(points))
@@ -202,10 +206,12 @@ def _all_well(standings: Sequence[Standing]) -> Point:
             text=f"All {plural(len(comparisons), 'number')} of base and head are the same."
         )
     moved = sum(one.verdict is not Verdict.UNCHANGED for one in comparisons)
-    return Point(
-        text=f"{moved:,} of {plural(len(comparisons), 'number')} moved, none for the worse beyond "
-        "its limit, and no target is missed."
+    end = (
+        "Whatever is beyond a limit or a target is waived."
+        if any(standing.waived for standing in standings)
+        else "None is worse beyond its limit, and no target is missed."
     )
+    return Point(text=f"{moved:,} of {plural(len(comparisons), 'number')} moved. {end}")
 
 
 def _paired(standings: Sequence[Standing]) -> list[Point]:

@@ -162,6 +162,7 @@ def _lighter(view: View) -> Iterator[View]:
             troubles=view.troubles[:kept],
             targets=_cut(view.targets, kept),
             changes=_cut(view.changes, kept),
+            waivers=_cut(view.waivers, kept),
             environment=_cut(view.environment, kept),
         )
     # What is still too large has few strings, and long ones.
@@ -176,6 +177,7 @@ def _lighter(view: View) -> Iterator[View]:
             troubles=view.troubles[:5],
             targets=None,
             changes=None,
+            waivers=_cut(view.waivers, 5),
             environment=None,
             charts_left_out=note,
             document={},

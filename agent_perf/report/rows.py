@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from agent_perf.errors import SampleError
-from agent_perf.records import Verdict
+from agent_perf.records import Lapse, Verdict
 from agent_perf.report.drawing import Table
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import change, interval, limit, plural, quantity
 from agent_perf.report.view import Row
-from agent_perf.report.wording import BREACHED, values
+from agent_perf.report.wording import BREACHED, WAIVED, values
 from agent_perf.stats import summarize
 
 ROWS_MAX: Final = 400
@@ -53,7 +53,7 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
                         quantity(observed, unit),
                         quantity(bound, unit),
                         change(headroom),
-                        "✓ met" if observed <= bound else "✗ missed",
+                        _state(standing, metric, met=observed <= bound),
                     ),
                 )
             )
@@ -68,6 +68,14 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
         words=(1, 5),
         note="Headroom is the share of the target that is left; the tightest comes first.",
         first_rows=_TARGETS_SHOWN,
+    )
+
+
+def _state(standing: Standing, metric: str, *, met: bool) -> str:
+    if met:
+        return "✓ met"
+    return (
+        f"{WAIVED.mark} missed, waived" if (metric, Lapse.MISSED) in standing.waived else "✗ missed"
     )
 
 
@@ -106,10 +114,19 @@ def _row(standing: Standing, anchor: str) -> Row:
 
 def _note(standing: Standing) -> str:
     notes: list[str] = []
-    alike = sum(one.verdict is standing.verdict for one in standing.comparisons) - 1
+    lead = standing.lead
+    alike = (
+        sum(
+            one.verdict is lead.verdict and standing.badge_of(one) is standing.badge_of(lead)
+            for one in standing.comparisons
+        )
+        - 1
+        if lead is not None
+        else 0
+    )
     if alike > 0 and standing.verdict is not Verdict.UNCHANGED:
         notes.append(f"and {plural(alike, 'more metric')}")
-    if standing.breaches and standing.badge is not BREACHED:
+    if standing.open_breaches and standing.badge is not BREACHED:
         notes.append("target missed")
     return ", ".join(notes)
 

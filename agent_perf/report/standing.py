@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from agent_perf.records import (
@@ -17,13 +17,18 @@ from agent_perf.records import (
     Decision,
     DuetRun,
     Failure,
+    Lapse,
     Run,
     Verdict,
+    WaiverState,
+    WaiverUse,
 )
 from agent_perf.report.view import Badge
-from agent_perf.report.wording import BREACHED, TOLD_COUNTS, badge, verdict_badge
+from agent_perf.report.wording import BREACHED, TOLD_COUNTS, WAIVED, badge, verdict_badge
 
 _FAILING: Final = (Verdict.REGRESSED, Verdict.ERRORED, Verdict.MISSING)
+_LAPSES: Final = {Verdict.REGRESSED: Lapse.REGRESSED, Verdict.UNDECIDED: Lapse.UNDECIDED}
+_Waived = Mapping[tuple[str, Lapse], WaiverUse]
 _Named = TypeVar("_Named", Comparison, Breach, Failure, DuetRun)
 _LEADING_METRICS: Final = (
     "latency.p95",
@@ -41,8 +46,9 @@ class Standing:
 
     Attributes:
         lead: The comparison that stands for it; None if nothing was compared.
-        verdict: The worst of its metrics.
+        verdict: The worst of its metrics that are not waived.
         duets: Metric to its rounds.
+        waived: Metric and lapse, to the waiver that accepts it for now.
     """
 
     benchmark: str
@@ -55,12 +61,15 @@ class Standing:
     base: Run | None
     head: Run | None
     duets: Mapping[str, DuetRun]
+    waived: _Waived = field(default_factory=dict)
 
     @property
     def badge(self) -> Badge:
         """How it is shown: a missed target outweighs everything but a regression."""
-        if self.breaches and self.verdict is not Verdict.REGRESSED:
+        if self.open_breaches and self.verdict is not Verdict.REGRESSED:
             return BREACHED
+        if self.accepted:
+            return WAIVED
         if self.lead is not None and self.lead.verdict is self.verdict:
             return badge(self.lead)
         return verdict_badge(self.verdict)
@@ -68,13 +77,38 @@ class Standing:
     @property
     def fails(self) -> bool:
         """Whether the reader must look at it."""
-        return bool(self.breaches) or self.verdict in _FAILING
+        return bool(self.open_breaches) or self.verdict in _FAILING
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it would fail, or have no answer, but for waivers."""
+        return bool(self.waived) and not self.fails and self.verdict is not Verdict.UNDECIDED
+
+    @property
+    def open_breaches(self) -> tuple[Breach, ...]:
+        """The missed targets that nobody accepts."""
+        return tuple(one for one in self.breaches if (one.metric, Lapse.MISSED) not in self.waived)
+
+    @property
+    def worst(self) -> Verdict:
+        """The worst of all metrics, waived or not."""
+        return min((self.verdict, *(one.verdict for one in self.comparisons)), key=_place)
 
     @property
     def rank(self) -> float:
         """Place among the others; the smallest comes first."""
-        place = WORST_FIRST.index(self.verdict)
-        return min(place, 0.5) if self.breaches else place
+        place = _place(self.verdict)
+        if self.accepted:
+            return min(place, _place(Verdict.SLOWER) - 0.5)
+        return min(place, 0.5) if self.open_breaches else place
+
+    def waiver_of(self, comparison: Comparison) -> WaiverUse | None:
+        """Return the waiver that accepts what *comparison* came to; None if none does."""
+        return _waiver_of(comparison, self.waived)
+
+    def badge_of(self, comparison: Comparison) -> Badge:
+        """Return how the verdict of one of its comparisons is shown."""
+        return WAIVED if self.waiver_of(comparison) else badge(comparison)
 
     def target(self, metric: str) -> float | None:
         """Return the largest value allowed for *metric*, in its unit; None without one."""
@@ -112,15 +146,18 @@ def gather(
     breaches = _by_benchmark(decision.breaches)
     failures = _by_benchmark(decision.failures)
     rounds = _by_benchmark(duets)
+    waived = _accepted(decision)
     found = []
     for name in names:
         base, head = base_runs.get(name), head_runs.get(name)
-        verdict = _verdict(comparisons[name], failures[name], base, head)
+        accepted = waived[name]
+        still = [one for one in comparisons[name] if not _waiver_of(one, accepted)]
+        verdict = _verdict(still, failures[name], base, head)
         found.append(
             Standing(
                 benchmark=name,
                 verdict=verdict,
-                lead=_lead(comparisons[name], breaches[name], verdict),
+                lead=_lead(comparisons[name], breaches[name], verdict, accepted),
                 comparisons=tuple(comparisons[name]),
                 breaches=tuple(breaches[name]),
                 failures=tuple(failures[name]),
@@ -128,11 +165,31 @@ def gather(
                 base=base,
                 head=head,
                 duets={duet.metric: duet for duet in rounds[name]},
+                waived=accepted,
             )
         )
     # Within a verdict the gate's order holds: it has put the worst comparison first.
     place = {id(one): index for index, one in enumerate(decision.comparisons)}
     return tuple(sorted(found, key=lambda one: (one.rank, place.get(id(one.lead), len(place)))))
+
+
+def _waiver_of(comparison: Comparison, waived: _Waived) -> WaiverUse | None:
+    lapse = _LAPSES.get(comparison.verdict)
+    return None if lapse is None else waived.get((comparison.metric, lapse))
+
+
+def _accepted(decision: Decision) -> defaultdict[str, dict[tuple[str, Lapse], WaiverUse]]:
+    """Return benchmark to what is accepted of it."""
+    groups: defaultdict[str, dict[tuple[str, Lapse], WaiverUse]] = defaultdict(dict)
+    for use in decision.waivers:
+        if use.state is WaiverState.USED:
+            for one in use.covered:
+                groups[one.benchmark][one.metric, one.lapse] = use
+    return groups
+
+
+def _place(verdict: Verdict) -> int:
+    return WORST_FIRST.index(verdict)
 
 
 def _by_benchmark(items: Iterable[_Named]) -> defaultdict[str, list[_Named]]:
@@ -162,12 +219,18 @@ def _verdict(
 
 
 def _lead(
-    comparisons: Sequence[Comparison], breaches: Sequence[Breach], verdict: Verdict
+    comparisons: Sequence[Comparison],
+    breaches: Sequence[Breach],
+    verdict: Verdict,
+    waived: _Waived,
 ) -> Comparison | None:
     """Return the comparison that says most: of the worst verdict, tail latency first."""
-    worst = [one for one in comparisons if one.verdict is verdict]
+    worst = [one for one in comparisons if one.verdict is verdict and not _waiver_of(one, waived)]
+    if verdict not in {*_FAILING, Verdict.UNDECIDED}:
+        worst = [one for one in comparisons if _waiver_of(one, waived)] or worst
     if breaches and verdict is not Verdict.REGRESSED:
-        missed = {breach.metric for breach in breaches}
+        missed = {one.metric for one in breaches if (one.metric, Lapse.MISSED) not in waived}
+        missed = missed or {one.metric for one in breaches}
         worst = [one for one in comparisons if one.metric in missed] or worst
     candidates = worst or list(comparisons)
     for metric in _LEADING_METRICS:

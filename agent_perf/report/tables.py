@@ -10,7 +10,7 @@ from agent_perf.records import OperationTotal, Run, Verdict
 from agent_perf.report.drawing import Table
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import change, difference, duration, interval, limit, shorten
-from agent_perf.report.wording import badge, count_label, counted, metric_label, told_first, values
+from agent_perf.report.wording import count_label, counted, metric_label, told_first, values
 from agent_perf.units import NS
 
 _DETAILS_MAX: Final = 4
@@ -25,7 +25,7 @@ def metrics_table(standing: Standing) -> Table | None:
     rows = []
     for one in standing.comparisons:
         base, head = values(one)
-        sign = badge(one)
+        sign = standing.badge_of(one)
         rows.append(
             (
                 f"{metric_label(one.metric)} ({one.metric})",

@@ -215,6 +215,7 @@ class View:
         targets: Targets with headroom, the tightest first; None without any.
         changes: Every change of a history; None for a comparison of two commits.
         troubles: Benchmarks that gave no value.
+        waivers: What is accepted until a date; None without any.
         environment: What was measured with; None if no run is known.
         document: What report.json holds: plain values of JSON.
         cases: What junit.xml holds.
@@ -235,6 +236,7 @@ class View:
     targets: Table | None = None
     changes: Table | None = None
     troubles: tuple[Trouble, ...] = ()
+    waivers: Table | None = None
     environment: Table | None = None
     document: Mapping[str, object]
     cases: tuple[Case, ...]

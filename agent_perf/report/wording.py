@@ -75,6 +75,9 @@ BREACHED: Final = Badge(tone="fail", mark="◎", word="target missed")
 """Of a benchmark that is no slower than before, and over its target all the same."""
 
 
+WAIVED: Final = Badge(tone="plain", mark="◔", word="waived")
+"""Of what would fail, and is accepted until a date."""
+
 UNLIMITED: Final = Badge(tone="plain", mark="↗", word="worse, no limit set")
 """Of a metric that is worse, and that nobody has limited."""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Final
 
+from agent_perf.gate import Waivers, judge, make_policy
+from agent_perf.records import Waiver
 from agent_perf.report import (
     Command,
     View,
@@ -13,6 +16,7 @@ from agent_perf.report import (
     build_series_view,
     build_view,
 )
+from tests.gate.deciding import OLD, slow_by
 from tests.report import samples
 
 
@@ -69,6 +73,54 @@ def undecided() -> View:
     )
 
 
+def waived() -> View:
+    """Regressions of which some are accepted, with a waiver that expired and one of no use."""
+    return _with_waivers(
+        Waiver(
+            benchmark="agent.chat@*",
+            metric="latency.p*",
+            reason="the new safety check <b>issue 41</b>",
+            until=date(2031, 12, 24),
+            author="ada",
+        ),
+        Waiver(
+            benchmark="agent.*",
+            metric="latency.mean",
+            reason="until the cache is back",
+            until=date(2031, 11, 30),
+            at_most_ratio=0.3,
+        ),
+        Waiver(benchmark="events.*", metric="*", reason="moved", until=date(2032, 1, 31)),
+    )
+
+
+def all_waived() -> View:
+    """What is beyond its limit is accepted, so that the gate passes."""
+    return _with_waivers(
+        Waiver(benchmark="agent.*", metric="*", reason="known", until=date(2031, 12, 1))
+    )
+
+
+def _with_waivers(*waivers: Waiver) -> View:
+    base, head = OLD, slow_by(20)
+    policy = make_policy({}, {"agent.chat@50": {"latency.p99": "110ms"}})
+    decision = judge(
+        [base],
+        [head],
+        (),
+        (),
+        replace(policy, waivers=Waivers(entries=waivers, today=date(2031, 12, 1))),
+        base_label=samples.BASE,
+        head_label=samples.HEAD,
+    )
+    return build_view(
+        decision,
+        base_runs={base.benchmark: base},
+        head_runs={head.benchmark: head},
+        title="shop-assistant",
+    )
+
+
 def nothing() -> View:
     """No benchmark was selected."""
     return build_view(samples.nothing(), base_runs={}, head_runs={}, title="shop-assistant")
@@ -103,6 +155,8 @@ VIEWS: Final[dict[str, Callable[[], View]]] = {
     "failed": failed,
     "passed": passed,
     "undecided": undecided,
+    "waived": waived,
+    "all_waived": all_waived,
     "nothing": nothing,
     "broken": broken,
     "history": history,

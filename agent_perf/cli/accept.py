@@ -1,0 +1,86 @@
+"""
+``agent-perf accept``: a waiver, written where it is reviewed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from agent_perf.amounts import parse_limit
+from agent_perf.cli.output import say
+from agent_perf.config import load_config
+from agent_perf.errors import UsageError
+from agent_perf.measure import utc_today
+from agent_perf.records import Waiver
+from agent_perf.report import Command
+from agent_perf.repository import find_repository
+from agent_perf.waivers import append_accepted
+
+_COMMANDS_MAX: Final = 6
+"""So many are copied from; more would bury the rest of the report."""
+
+_USUAL: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """
+    What to accept; the attributes are the arguments and options of the verb.
+    """
+
+    benchmark: str
+    metric: str
+    reason: str
+    until: date
+    at_most: str | None = None
+    author: str = ""
+
+
+def accept_lapse(wish: Wish) -> int:
+    """
+    Write *wish* into the project's file of waivers, and return the exit code, 0.
+
+    Raises:
+        UsageError: If its day is past, or a value is not valid, or it is there already.
+        StoreError: If the file cannot be read or written.
+    """
+    repository = find_repository(Path.cwd())
+    path = repository.root / load_config(repository.root).waivers
+    today = utc_today()
+    if wish.until < today:
+        raise UsageError(f"--until {wish.until} is past, today is {today} in UTC; name a later day")
+    waiver = Waiver(
+        benchmark=wish.benchmark,
+        metric=wish.metric,
+        reason=wish.reason,
+        until=wish.until,
+        at_most_ratio=None if wish.at_most is None else parse_limit(wish.at_most),
+        author=wish.author,
+    )
+    append_accepted(path, waiver)
+    days = waiver.days_left(today)
+    say(f"accepted {waiver.name} until {waiver.until}, {days} days from now: commit {path}")
+    return 0
+
+
+def accept_commands(failing: Sequence[tuple[str, str]]) -> list[Command]:
+    """
+    Return the command that accepts each of *failing*, as it is typed.
+
+    Args:
+        failing: Benchmark and metric, worst first; of many, the first ones are taken.
+    """
+    until = utc_today() + _USUAL
+    return [
+        Command(
+            purpose=f"Accept {metric} of {benchmark} for {_USUAL.days} days",
+            line=f"agent-perf accept {shlex.join([benchmark, metric])} --reason '...' "
+            f"--until {until}",
+        )
+        for benchmark, metric in failing[:_COMMANDS_MAX]
+    ]
