@@ -23,6 +23,7 @@ from agent_perf.cli.options import (
     reports_option,
     tier_option,
 )
+from agent_perf.cli.resource_verbs import resources
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
@@ -257,7 +258,7 @@ def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     end(run_demo(folder, show=show, jobs=jobs))
 
 
-for verb in (baseline, accept):
+for verb in (baseline, accept, resources):
     cli.add_command(verb)
 
 

@@ -13,7 +13,13 @@ from agent_perf.gate.exit_codes import exit_code
 from agent_perf.gate.lines import harmless, one_line, waived_lines
 from agent_perf.gate.pairing import ALL_METRICS
 from agent_perf.gate.policy import DEFAULT_RULES, Level, Limit, Policy, Rule, Waivers, make_policy
-from agent_perf.gate.resources import Recordings, judge_recordings, recorded_duets
+from agent_perf.gate.resources import (
+    Recordings,
+    judge_recordings,
+    recorded_duets,
+    wants_confirmation,
+    wants_round,
+)
 from agent_perf.gate.waiving import failing
 
 __all__ = [
@@ -41,4 +47,6 @@ __all__ = [
     "parse_target",
     "recorded_duets",
     "waived_lines",
+    "wants_confirmation",
+    "wants_round",
 ]

@@ -28,6 +28,8 @@ from agent_perf.stats import (
     LOOKS,
     compare_exact,
     missing_because,
+    open_confirmations,
+    open_duets,
     resource_duets,
     resource_metrics,
 )
@@ -78,7 +80,7 @@ def judge_recordings(
     return judge(
         (),
         (),
-        tuple(duet for duet in duets if not _is_steady(duet)),
+        _noisy(duets),
         (),
         # The targets of a process are looked at here, whether it has rounds or not.
         replace(policy, targets={}),
@@ -92,6 +94,20 @@ def judge_recordings(
     )
 
 
+def wants_round(recordings: Recordings, policy: Policy, rounds_max: int) -> bool:
+    """Return whether another pair may change the answer; as stats.open_duets, after any pair."""
+    if len(recordings.base) < LOOKS[0]:
+        return True
+    duets = _noisy(resource_duets(recordings.base, recordings.head))
+    return bool(open_duets(duets, _limits(duets, policy), rounds_max))
+
+
+def wants_confirmation(recordings: Recordings, policy: Policy, rounds_max: int) -> bool:
+    """Return whether a pair of the confirmation is wanted; as stats.open_confirmations."""
+    duets = _noisy(recorded_duets(recordings)) if recordings.base else ()
+    return bool(open_confirmations(duets, _limits(duets, policy), rounds_max))
+
+
 def recorded_duets(recordings: Recordings) -> tuple[DuetRun, ...]:
     """Return the metrics of *recordings* as rounds, with their confirmation where there is one."""
     found = resource_duets(recordings.base, recordings.head)
@@ -99,6 +115,14 @@ def recorded_duets(recordings: Recordings) -> tuple[DuetRun, ...]:
         return found
     again = {duet.metric: duet for duet in resource_duets(*recordings.confirmation)}
     return tuple(replace(duet, confirmation=again.get(duet.metric)) for duet in found)
+
+
+def _noisy(duets: Sequence[DuetRun]) -> tuple[DuetRun, ...]:
+    return tuple(duet for duet in duets if not _is_steady(duet))
+
+
+def _limits(duets: Sequence[DuetRun], policy: Policy) -> tuple[float | None, ...]:
+    return tuple(policy.limit_of(duet) for duet in duets)
 
 
 def _is_steady(duet: DuetRun) -> bool:

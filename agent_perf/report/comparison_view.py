@@ -14,7 +14,7 @@ from agent_perf.report.details import CHARTED_MAX, make_details
 from agent_perf.report.document import comparison_document
 from agent_perf.report.facts import how_sure, next_step, which_commit, why
 from agent_perf.report.rows import make_rows, make_targets
-from agent_perf.report.standing import Standing, gather
+from agent_perf.report.standing import RecordingPair, Standing, gather
 from agent_perf.report.tables import environment_table
 from agent_perf.report.text import plural, scrub, short_commit
 from agent_perf.report.view import Command, Trouble, View
@@ -23,7 +23,7 @@ from agent_perf.report.waivers import waiver_table
 _DETAILS_MAX: Final = 400
 
 
-def build_view(
+def build_view(  # noqa: PLR0913 (each is optional, and named where it is given)
     decision: Decision,
     *,
     base_runs: Mapping[str, Run],
@@ -33,6 +33,7 @@ def build_view(
     title: str = "agent-perf",
     commands: Sequence[Command] = (),
     subjects: Mapping[str, str] | None = None,
+    recordings: Mapping[str, RecordingPair] | None = None,
 ) -> View:
     """
     Return the report on head against base.
@@ -46,9 +47,16 @@ def build_view(
         title: Of the project that was measured.
         commands: What to type next, as it stands.
         subjects: Commit to the first line of its message.
+        recordings: Benchmark to what it took, base and head, for the charts.
     """
     decision, title = scrub(decision), scrub(title)
-    standings = gather(decision, scrub(base_runs), scrub(head_runs), scrub(tuple(duets)))
+    standings = gather(
+        decision,
+        scrub(base_runs),
+        scrub(head_runs),
+        scrub(tuple(duets)),
+        scrub(dict(recordings or {})),
+    )
     anchors = {
         standing.benchmark: f"benchmark-{index}"
         for index, standing in enumerate(standings[:_DETAILS_MAX], 1)

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from agent_perf.records import Verdict
+from agent_perf.records import Comparison, Verdict
 from agent_perf.report.distribution import draw_distribution, draw_shift
 from agent_perf.report.drawing import Chart, Table
 from agent_perf.report.facts import scenario_and_loads
+from agent_perf.report.resource_charts import draw_resources, resource_table
 from agent_perf.report.rounds import draw_rounds
 from agent_perf.report.standing import Standing
 from agent_perf.report.tables import metrics_table, path_table, work_table
@@ -123,13 +124,22 @@ def _charts(standing: Standing) -> list[Chart]:
     charts.extend(
         draw_rounds(standing.duets[one.metric], one)
         for one in standing.comparisons
-        if one.metric in standing.duets
+        if one.metric in standing.duets and _has_rounds_to_see(standing, one)
     )
     if base is not None or head is not None:
         charts.append(
             draw_waterfall(base.exemplar if base else None, head.exemplar if head else None)
         )
+    if standing.recordings is not None:
+        charts.extend(draw_resources(*standing.recordings))
     return [chart for chart in charts if chart is not None]
+
+
+def _has_rounds_to_see(standing: Standing, comparison: Comparison) -> bool:
+    """Return False for the many resources of a process of which there is nothing to tell."""
+    if standing.recordings is None or comparison is standing.lead:
+        return True
+    return comparison.verdict in {Verdict.REGRESSED, Verdict.UNDECIDED}
 
 
 def _tables(standing: Standing) -> list[Table]:
@@ -138,4 +148,6 @@ def _tables(standing: Standing) -> list[Table]:
     if base is not None and head is not None:
         tables.extend([path_table(base, head), work_table(base, head)])
     tables.append(metrics_table(standing))
+    if standing.recordings is not None:
+        tables.append(resource_table(*standing.recordings))
     return [table for table in tables if table is not None]

@@ -18,6 +18,7 @@ from agent_perf.records import (
     DuetRun,
     Failure,
     Lapse,
+    ResourceRun,
     Run,
     Verdict,
     WaiverState,
@@ -25,6 +26,9 @@ from agent_perf.records import (
 )
 from agent_perf.report.view import Badge
 from agent_perf.report.wording import BREACHED, TOLD_COUNTS, WAIVED, badge, verdict_badge
+
+RecordingPair = tuple[ResourceRun | None, ResourceRun]
+"""What was taken by the base, if it was recorded, and by the head."""
 
 _FAILING: Final = (Verdict.REGRESSED, Verdict.ERRORED, Verdict.MISSING)
 _LAPSES: Final = {Verdict.REGRESSED: Lapse.REGRESSED, Verdict.UNDECIDED: Lapse.UNDECIDED}
@@ -49,6 +53,7 @@ class Standing:
         verdict: The worst of its metrics that are not waived.
         duets: Metric to its rounds.
         waived: Metric and lapse, to the waiver that accepts it for now.
+        recordings: What it took, base and head; None if nobody sampled it.
     """
 
     benchmark: str
@@ -62,6 +67,7 @@ class Standing:
     head: Run | None
     duets: Mapping[str, DuetRun]
     waived: _Waived = field(default_factory=dict)
+    recordings: RecordingPair | None = None
 
     @property
     def badge(self) -> Badge:
@@ -123,6 +129,7 @@ def gather(
     base_runs: Mapping[str, Run],
     head_runs: Mapping[str, Run],
     duets: Sequence[DuetRun],
+    recordings: Mapping[str, RecordingPair] | None = None,
 ) -> tuple[Standing, ...]:
     """
     Return every benchmark that was compared, measured or that failed, worst first.
@@ -132,6 +139,7 @@ def gather(
         base_runs: Benchmark to its run.
         head_runs: Likewise.
         duets: Rounds of sampled benchmarks.
+        recordings: Benchmark to what it took, base and head.
     """
     names = dict.fromkeys(
         [
@@ -166,6 +174,7 @@ def gather(
                 head=head,
                 duets={duet.metric: duet for duet in rounds[name]},
                 waived=accepted,
+                recordings=(recordings or {}).get(name),
             )
         )
     # Within a verdict the gate's order holds: it has put the worst comparison first.

@@ -48,6 +48,18 @@ _METRIC_LABELS: Final = {
     "cpu.median": "median CPU time",
     "cpu.p95": "P95 CPU time",
     "memory.peak": "peak memory",
+    "memory.mean": "mean memory",
+    "memory.p95": "P95 memory",
+    "resources.cpu": "CPU time",
+    "resources.disk_read": "bytes read from disk",
+    "resources.disk_written": "bytes written to disk",
+    "resources.network_sent": "bytes sent over the network",
+    "resources.network_received": "bytes received over the network",
+    "resources.db_connections.peak": "most database connections",
+    "resources.connections.peak": "most TCP connections",
+    "resources.files.peak": "most open files",
+    "resources.threads.peak": "most threads",
+    "resources.processes.peak": "most processes",
 }
 _PATHS: Final = {"hit": "hits", "miss": "misses"}
 _BADGES: Final = {
