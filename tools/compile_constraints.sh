@@ -12,3 +12,4 @@ compile constraints/bench.txt --extra agents --extra demo --extra events --extra
     --extra pydantic-ai --extra sqlite --extra wire --extra zstd
 compile constraints/dev.txt --extra agents --extra demo --group dev
 compile constraints/peers.txt --extra agents --group peers
+compile constraints/study.txt --group study
