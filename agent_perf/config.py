@@ -35,6 +35,8 @@ class Config:
         limits: Metric pattern to the change allowed: ``"15%"``, ``"+0"``, ``"off"``.
         targets: Benchmark pattern to metric to the largest value: ``"150ms"``.
         time_limit_s: Real seconds for one benchmark, > 0.
+        instructions: Whether `compare` counts instructions: of no micro-benchmark, of all, or
+            of those that match a pattern.
         undecided: ``fail`` or ``pass``: what an undecided gate ends with.
     """
 
@@ -48,6 +50,7 @@ class Config:
     limits: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     time_limit_s: float = 120.0
+    instructions: bool | tuple[str, ...] = False
     undecided: str = "fail"
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 _TIME_STEPS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_COUNT_STEPS: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTE_STEPS: Final = ((1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"))
 
 
@@ -26,8 +27,8 @@ def format_value(value: float, unit: str) -> str:
 
     Args:
         value: In the base unit named by *unit*.
-        unit: ``s``, ``bytes``, ``usd``, ``ratio``, ``count``, ``per_s``, ``bytes_per_s``, or
-            any other word, which is then printed as it is.
+        unit: ``s``, ``bytes``, ``usd``, ``ratio``, ``count``, ``per_s``, ``bytes_per_s``,
+            ``instructions``, or any other word, which is then printed as it is.
     """
     if not math.isfinite(value):
         return "n/a"
@@ -42,6 +43,8 @@ def format_value(value: float, unit: str) -> str:
             return f"{value * 100:.4g} %"
         case "count":
             return f"{value:,.0f}" if value == round(value) else f"{value:,.4g}"
+        case "instructions":
+            return f"{_scaled(value, _COUNT_STEPS, '').strip()} instr"
         case "bytes_per_s":
             return f"{_scaled(value, _BYTE_STEPS, 'B')}/s"
         case "per_s":

@@ -71,6 +71,12 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
 @fresh_option
 @click.option("--exact-only", is_flag=True, help="Leave out what is sampled (CPU time).")
 @click.option(
+    "--instructions/--no-instructions",
+    default=None,
+    help="Count the instructions of micro-benchmarks, too, by valgrind: 50 times as slow as to run "
+    "them; from the configuration if not given.",
+)
+@click.option(
     "--time-budget",
     "time_budget_s",
     type=click.FloatRange(min=0),

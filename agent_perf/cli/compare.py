@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
+from agent_perf.cli.instructions import count_commits, instructions_wanted
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.progress import BarProgress, LineProgress, show_progress
@@ -21,12 +22,13 @@ from agent_perf.cli.project import (
     resolve_pair,
     short_name,
 )
-from agent_perf.gate import exit_code, failing, judge, waived_lines
-from agent_perf.records import Decision, DuetRun, Failure, Outcome, Run
+from agent_perf.errors import UsageError
+from agent_perf.gate import exit_code, failing, judge, judge_instructions, waived_lines
+from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, build_view, write_reports
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import needs_more_rounds
-from agent_perf.suite import DuetPlan, Duets, lay_out, run_duets
+from agent_perf.suite import DuetPlan, Duets, InstructionCounts, lay_out, run_duets
 
 _BASELINE = "baseline:"
 
@@ -40,6 +42,7 @@ class CompareOptions:
     only: tuple[str, ...] = ()
     fresh: bool = False
     exact_only: bool = False
+    instructions: bool | None = None
     time_budget_s: float = 60.0
     undecided: str | None = None
     reports: Path | None = None
@@ -57,6 +60,7 @@ class Evidence:
         base: Runs by benchmark.
         head: Likewise.
         duets: Sampled rounds.
+        instructions: Counted instructions.
         failures: What gave no value.
         complete: Whether sampled benchmarks were measured, too.
     """
@@ -66,6 +70,7 @@ class Evidence:
     base: Mapping[str, Run]
     head: Mapping[str, Run]
     duets: Sequence[DuetRun] = ()
+    instructions: Sequence[InstructionRun] = ()
     failures: Sequence[Failure] = ()
     complete: bool = True
 
@@ -94,6 +99,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         policy_today(project, complete=evidence.complete and not options.only),
         base_label=evidence.base_label,
         head_label=evidence.head_label,
+        prejudged=judge_instructions(evidence.instructions, project.policy),
     )
     view = build_view(
         decision,
@@ -176,6 +182,7 @@ def _with_commit(
     progress: LineProgress | BarProgress,
 ) -> Evidence:
     base_id, head_id = resolve_pair(project, base, head)
+    count = instructions_wanted(project, options.instructions)
     progress.say(f"comparing {short_name(head_id)} with {short_name(base_id)}")
     wish = Wish(only=options.only, fresh=options.fresh)
     measured = measure_commits(project, (base_id, head_id), wish, progress)
@@ -185,13 +192,18 @@ def _with_commit(
     duets = Duets(runs=(), failures=())
     if not options.exact_only:
         duets = _sample(project, base_id, head_id, options, progress)
+    counts = InstructionCounts(runs=(), failures=())
+    if count:
+        counts = count_commits(project, base_id, head_id, options.only, progress.say)
+    failures = (*measured[base_id].failures, *measured[head_id].failures)
     return Evidence(
         base_label=base_id,
         head_label=head_id,
         base=measured[base_id].runs,
         head=measured[head_id].runs,
         duets=duets.runs,
-        failures=(*measured[base_id].failures, *measured[head_id].failures, *duets.failures),
+        instructions=counts.runs,
+        failures=(*failures, *duets.failures, *counts.failures),
         complete=not options.exact_only,
     )
 
@@ -203,6 +215,10 @@ def _with_baseline(
     options: CompareOptions,
     progress: LineProgress | BarProgress,
 ) -> Evidence:
+    if options.instructions:
+        raise UsageError(
+            f"{base} holds no instructions: name a commit, or leave --instructions out"
+        )
     kept = project.baselines.load(base.removeprefix(_BASELINE))
     head_id = project.repository.resolve(head)
     wish = Wish(only=options.only, fresh=options.fresh)

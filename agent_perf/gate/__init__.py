@@ -10,6 +10,7 @@ from agent_perf.gate.causes import explain
 from agent_perf.gate.decision import judge
 from agent_perf.gate.default_targets import DEFAULT_TARGETS, PROCESS_TARGETS
 from agent_perf.gate.exit_codes import exit_code
+from agent_perf.gate.instructions import is_suspected, judge_instructions
 from agent_perf.gate.lines import harmless, one_line, waived_lines
 from agent_perf.gate.pairing import ALL_METRICS
 from agent_perf.gate.policy import DEFAULT_RULES, Level, Limit, Policy, Rule, Waivers, make_policy
@@ -38,7 +39,9 @@ __all__ = [
     "explain",
     "failing",
     "harmless",
+    "is_suspected",
     "judge",
+    "judge_instructions",
     "judge_recordings",
     "make_policy",
     "one_line",

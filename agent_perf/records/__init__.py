@@ -5,6 +5,7 @@ from agent_perf.records.capacity import Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
 from agent_perf.records.duet import DuetRun, RoundConditions
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
+from agent_perf.records.instructions import InstructionCount, InstructionRun
 from agent_perf.records.judgement import (
     WORST_FIRST,
     Breach,
@@ -57,6 +58,8 @@ __all__ = [
     "Exemplar",
     "Failure",
     "FaultWindow",
+    "InstructionCount",
+    "InstructionRun",
     "Lapse",
     "LatencySummary",
     "LoadRun",

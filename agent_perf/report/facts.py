@@ -28,7 +28,7 @@ from agent_perf.report.wording import (
     moved,
     told_first,
 )
-from agent_perf.stats import paired_shift
+from agent_perf.stats import INSTRUCTIONS, paired_shift
 from agent_perf.units import NS
 
 _POINTS_MAX: Final = 5
@@ -58,7 +58,10 @@ def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
 def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
     """Return on what evidence the verdict stands."""
     points: list[Point] = []
-    kinds = [{one.evidence for one in standing.comparisons} for standing in standings]
+    kinds = [
+        {one.evidence for one in standing.comparisons if one.metric != INSTRUCTIONS}
+        for standing in standings
+    ]
     exact = sum(Evidence.EXACT in kind for kind in kinds)
     if exact:
         points.append(
@@ -81,6 +84,7 @@ def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
                 "98 % interval leaves the room for noise.",
             )
         )
+    points.extend(_counted(decision))
     points.extend(Point(lead="Note", text=sentence(warning)) for warning in decision.warnings)
     if not points:
         points.append(Point(text="Nothing was compared."))
@@ -231,6 +235,20 @@ def _paired(standings: Sequence[Standing]) -> list[Point]:
             )
         ]
     return []
+
+
+def _counted(decision: Decision) -> list[Point]:
+    counted = sum(one.metric == INSTRUCTIONS for one in decision.comparisons)
+    if not counted:
+        return []
+    return [
+        Point(
+            lead="Counted",
+            text=f"The instructions of {plural(counted, 'benchmark')} were counted by valgrind: "
+            "exact on this machine with this Python. They leave out what the kernel does, and "
+            "what caches and branch prediction make of them.",
+        )
+    ]
 
 
 def _step(step: Step) -> str:

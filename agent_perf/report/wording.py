@@ -47,6 +47,7 @@ _METRIC_LABELS: Final = {
     "throughput": "throughput",
     "cpu.median": "median CPU time",
     "cpu.p95": "P95 CPU time",
+    "cpu.instructions": "instructions",
     "memory.peak": "peak memory",
     "memory.mean": "mean memory",
     "memory.p95": "P95 memory",

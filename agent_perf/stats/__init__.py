@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
 from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
+from agent_perf.stats.instructions import (
+    INSTRUCTIONS,
+    compare_instructions,
+    wants_second_count,
+)
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
 from agent_perf.stats.sampled import judge_duets, open_confirmations, open_duets
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EFFECT_RATIO",
+    "INSTRUCTIONS",
     "LOOKS",
     "ChangePoint",
     "Direction",
@@ -39,6 +45,7 @@ __all__ = [
     "change_points",
     "compare_duet",
     "compare_exact",
+    "compare_instructions",
     "direction",
     "exact_change_points",
     "judge_duets",
@@ -55,6 +62,7 @@ __all__ = [
     "summarize",
     "t_quantile",
     "trimmed_mean",
+    "wants_second_count",
     "work_metric",
 ]
 

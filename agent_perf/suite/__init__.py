@@ -16,6 +16,12 @@ from agent_perf.suite.declaration import Scenario, scenario
 from agent_perf.suite.duet import DuetPlan, Duets, run_duets
 from agent_perf.suite.error_cases import ErrorCase, error_cases
 from agent_perf.suite.fork import Broken, run_in_fork
+from agent_perf.suite.instructions import (
+    CountPlan,
+    InstructionCounts,
+    count_instructions,
+    require_callgrind,
+)
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.tree import Tree, arrange, lay_out
@@ -29,11 +35,13 @@ __all__ = [
     "CaseResult",
     "Catalog",
     "Check",
+    "CountPlan",
     "CpuMode",
     "DuetPlan",
     "Duets",
     "ErrorCase",
     "Event",
+    "InstructionCounts",
     "Request",
     "Scenario",
     "Tree",
@@ -43,6 +51,7 @@ __all__ = [
     "breaker_opens",
     "breaking_point",
     "capacity_of",
+    "count_instructions",
     "error_cases",
     "find_capacity",
     "goodput_at_least",
@@ -51,6 +60,7 @@ __all__ = [
     "measure_tree",
     "probe_at",
     "recovers_within",
+    "require_callgrind",
     "run_cases",
     "run_duets",
     "run_in_fork",
