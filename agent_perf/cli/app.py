@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from agent_perf.cli.exits import Verbs, end, run_process
+from agent_perf.cli.judging import judge
 from agent_perf.cli.keeping import accept, baseline
 from agent_perf.cli.options import (
     cpu_option,
@@ -22,6 +23,7 @@ from agent_perf.cli.options import (
     only_option,
     reports_option,
     tier_option,
+    undecided_option,
 )
 from agent_perf.cli.resource_verbs import resources
 
@@ -85,11 +87,7 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     metavar="SECONDS",
     help="After this long, no further round of sampled benchmarks is begun.",
 )
-@click.option(
-    "--undecided",
-    type=click.Choice(["fail", "pass"]),
-    help="What an undecided gate ends with; from the configuration if not given.",
-)
+@undecided_option
 @reports_option
 @format_option
 def compare(base: str | None, head: str, **options: Any) -> None:
@@ -264,7 +262,7 @@ def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     end(run_demo(folder, show=show, jobs=jobs))
 
 
-for verb in (baseline, accept, resources):
+for verb in (baseline, accept, judge, resources):
     cli.add_command(verb)
 
 

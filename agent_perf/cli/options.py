@@ -40,3 +40,8 @@ reports_option = click.option(
 jobs_option = click.option(
     "--jobs", type=click.IntRange(min=1), help="Commits at a time; one per core if not given."
 )
+undecided_option = click.option(
+    "--undecided",
+    type=click.Choice(["fail", "pass"]),
+    help="What an undecided gate ends with; from the configuration if not given.",
+)

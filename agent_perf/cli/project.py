@@ -52,18 +52,22 @@ def short_name(commit: str) -> str:
     return commit[:8] if _COMMIT.fullmatch(commit) else commit
 
 
-def open_project(start: Path) -> Project:
+def open_project(start: Path, *, needs_benchmarks: bool = True) -> Project:
     """
     Return the project that *start* lies in.
+
+    Args:
+        start: A folder.
+        needs_benchmarks: Whether it must have a package of them.
 
     Raises:
         RepositoryError: If it lies in no git repository.
         ConfigError: If its configuration, or its file of waivers, is not valid.
-        UsageError: If it has no benchmark package.
+        UsageError: If it has no benchmark package, and needs one.
     """
     repository = find_repository(start)
     config = load_config(repository.root)
-    if not (repository.root / config.benchmarks).is_dir():
+    if needs_benchmarks and not (repository.root / config.benchmarks).is_dir():
         raise UsageError(
             f"no benchmark package {config.benchmarks!r} in {repository.root}; make one with a "
             "scenario in it (see the README), or name another as `benchmarks` in the configuration"

@@ -21,12 +21,15 @@ from agent_perf.gate.resources import (
     wants_confirmation,
     wants_round,
 )
+from agent_perf.gate.timed_sides import TimedSides
+from agent_perf.gate.timings import PROCESSES_ADVISED, judge_timings, timed_duets
 from agent_perf.gate.waiving import failing
 
 __all__ = [
     "ALL_METRICS",
     "DEFAULT_RULES",
     "DEFAULT_TARGETS",
+    "PROCESSES_ADVISED",
     "PROCESS_TARGETS",
     "Baselines",
     "Level",
@@ -34,6 +37,7 @@ __all__ = [
     "Policy",
     "Recordings",
     "Rule",
+    "TimedSides",
     "Waivers",
     "exit_code",
     "explain",
@@ -43,12 +47,14 @@ __all__ = [
     "judge",
     "judge_instructions",
     "judge_recordings",
+    "judge_timings",
     "make_policy",
     "one_line",
     "parse_duration",
     "parse_limit",
     "parse_target",
     "recorded_duets",
+    "timed_duets",
     "waived_lines",
     "wants_confirmation",
     "wants_round",

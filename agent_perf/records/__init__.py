@@ -36,6 +36,7 @@ from agent_perf.records.patterns import matches
 from agent_perf.records.resources import ResourceRun, ResourceSeries
 from agent_perf.records.series import Point, Series, Shift
 from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
+from agent_perf.records.timing import Timing, TimingFile
 from agent_perf.records.waiving import Covered, Lapse, WaiverState, WaiverUse
 
 __all__ = [
@@ -83,6 +84,8 @@ __all__ = [
     "SuiteShift",
     "Tier",
     "Timeline",
+    "Timing",
+    "TimingFile",
     "Verdict",
     "Waiver",
     "WaiverState",

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeVar
 
 from agent_perf.errors import SampleError, TooFewSamplesError
 
+_Number = TypeVar("_Number", int, float)
 
-def nearest_rank(ordered: Sequence[int], q: str | Fraction) -> int:
+
+def nearest_rank(ordered: Sequence[_Number], q: str | Fraction) -> _Number:
     """
     Return the *q*-quantile of *ordered*: its element of rank ceil(q n), counted from 1.
 
