@@ -87,6 +87,14 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     metavar="SECONDS",
     help="After this long, no further round of sampled benchmarks is begun.",
 )
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    metavar="MAX",
+    help="Sampled rounds of a metric at most, and again of its confirmation.",
+)
 @undecided_option
 @reports_option
 @format_option

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
+from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.instructions import count_commits, instructions_wanted
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, say, warn
@@ -22,13 +22,14 @@ from agent_perf.cli.project import (
     resolve_pair,
     short_name,
 )
+from agent_perf.cli.sampling import sample_commits, sampling_warnings
 from agent_perf.errors import UsageError
 from agent_perf.gate import exit_code, failing, judge, judge_instructions, waived_lines
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, build_view, write_reports
 from agent_perf.repository import WORKTREE
-from agent_perf.stats import needs_more_rounds
-from agent_perf.suite import DuetPlan, Duets, InstructionCounts, lay_out, run_duets
+from agent_perf.stats import LOOKS
+from agent_perf.suite import Duets, InstructionCounts
 
 _BASELINE = "baseline:"
 
@@ -44,6 +45,7 @@ class CompareOptions:
     exact_only: bool = False
     instructions: bool | None = None
     time_budget_s: float = 60.0
+    rounds: int = LOOKS[-1]
     undecided: str | None = None
     reports: Path | None = None
     form: str = "text"
@@ -63,6 +65,8 @@ class Evidence:
         instructions: Counted instructions.
         failures: What gave no value.
         complete: Whether sampled benchmarks were measured, too.
+        warnings: What is worth knowing of how it was measured.
+        interrupted: Whether somebody ended the sampling before its time.
     """
 
     base_label: str
@@ -73,6 +77,8 @@ class Evidence:
     instructions: Sequence[InstructionRun] = ()
     failures: Sequence[Failure] = ()
     complete: bool = True
+    warnings: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
@@ -101,6 +107,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         head_label=evidence.head_label,
         prejudged=judge_instructions(evidence.instructions, project.policy),
     )
+    decision = replace(decision, warnings=(*decision.warnings, *evidence.warnings))
     view = build_view(
         decision,
         base_runs=evidence.base,
@@ -112,6 +119,9 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
     )
     paths = write_reports(project.root / (options.reports or project.config.reports), view)
     show_decision(decision, paths, options.form)
+    if evidence.interrupted:
+        warn("interrupted; this is what was known by then")
+        return INTERRUPTED
     return exit_code(decision, undecided=options.undecided or project.config.undecided)
 
 
@@ -191,9 +201,17 @@ def _with_commit(
             warn(warning)
     duets = Duets(runs=(), failures=())
     if not options.exact_only:
-        duets = _sample(project, base_id, head_id, options, progress)
+        duets = sample_commits(
+            project,
+            base_id,
+            head_id,
+            only=options.only,
+            time_budget_s=options.time_budget_s,
+            rounds_max=options.rounds,
+            say=progress.say,
+        )
     counts = InstructionCounts(runs=(), failures=())
-    if count:
+    if count and not duets.interrupted:
         counts = count_commits(project, base_id, head_id, options.only, progress.say)
     failures = (*measured[base_id].failures, *measured[head_id].failures)
     return Evidence(
@@ -204,7 +222,9 @@ def _with_commit(
         duets=duets.runs,
         instructions=counts.runs,
         failures=(*failures, *duets.failures, *counts.failures),
-        complete=not options.exact_only,
+        complete=not (options.exact_only or duets.interrupted),
+        warnings=sampling_warnings(duets, options.time_budget_s),
+        interrupted=duets.interrupted,
     )
 
 
@@ -232,32 +252,3 @@ def _with_baseline(
         failures=measured.failures,
         complete=False,
     )
-
-
-def _sample(
-    project: Project,
-    base_id: str,
-    head_id: str,
-    options: CompareOptions,
-    progress: LineProgress | BarProgress,
-) -> Duets:
-    with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
-        base, head = (
-            lay_out(project.repository, commit, project.config, Path(folder) / name)
-            for name, commit in (("base", base_id), ("head", head_id))
-        )
-        plan = DuetPlan(
-            base=base,
-            head=head,
-            package=project.config.benchmarks,
-            only=options.only,
-            time_budget_s=options.time_budget_s,
-            time_limit_s=project.config.time_limit_s,
-        )
-        return run_duets(
-            plan,
-            needs_more=lambda duet: needs_more_rounds(duet, project.policy.limit_of(duet)),
-            on_round=lambda number, names: (
-                progress.say(f"round {number}: {len(names)} sampled benchmarks") if names else None
-            ),
-        )

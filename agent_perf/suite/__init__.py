@@ -13,7 +13,7 @@ from agent_perf.suite.checks import (
 )
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.declaration import Scenario, scenario
-from agent_perf.suite.duet import DuetPlan, Duets, run_duets
+from agent_perf.suite.duet import DuetPlan, Duets, RoundNote, run_duets
 from agent_perf.suite.error_cases import ErrorCase, error_cases
 from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.instructions import (
@@ -24,6 +24,7 @@ from agent_perf.suite.instructions import (
 )
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.runner import run_scenario
+from agent_perf.suite.schedule import Schedule, Turn, fixed_rounds, sequential
 from agent_perf.suite.tree import Tree, arrange, lay_out
 from agent_perf.suite.validation import CaseResult, run_cases
 from agent_perf.suite.worker import Event
@@ -43,8 +44,11 @@ __all__ = [
     "Event",
     "InstructionCounts",
     "Request",
+    "RoundNote",
     "Scenario",
+    "Schedule",
     "Tree",
+    "Turn",
     "World",
     "arrange",
     "breaker_closes",
@@ -54,6 +58,7 @@ __all__ = [
     "count_instructions",
     "error_cases",
     "find_capacity",
+    "fixed_rounds",
     "goodput_at_least",
     "lay_out",
     "load_catalog",
@@ -67,4 +72,5 @@ __all__ = [
     "run_load",
     "run_scenario",
     "scenario",
+    "sequential",
 ]

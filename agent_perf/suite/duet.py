@@ -10,30 +10,27 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, Literal
 
 from agent_perf.records import DuetRun, Failure
-from agent_perf.suite.blocks import Block, round_medians
-from agent_perf.suite.duet_worker import Demand
-from agent_perf.suite.side import Side, SideBroken
+from agent_perf.suite.duet_round import (
+    Measured,
+    Order,
+    SideName,
+    Size,
+    fresh_sides,
+    measure_round,
+)
+from agent_perf.suite.duet_runs import first_metric, with_round, without_rounds
+from agent_perf.suite.lanes import LANES_MAX, Group, Item, share_out
+from agent_perf.suite.schedule import Schedule, Turn
+from agent_perf.suite.side import SideBroken
 from agent_perf.suite.tree import Tree
-
-_BLOCK_S: Final = 0.004
-"""CPU time of a block: short, for what the machine does in it must hit both sides alike."""
-
-_ROUND_S: Final = 0.08
-"""CPU time of a benchmark's blocks in a round, of either side."""
-
-_CALLS_MAX: Final = 10
-_BLOCKS_MIN: Final = 5
-_BLOCKS_MAX: Final = 20
-
-SideName = Literal["base", "head"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +40,13 @@ class DuetPlan:
 
     Attributes:
         base: Tree of the base.
-        head: Tree of the head.
+        head: Tree of the head; the base's own for a calibration.
         package: The benchmark package.
         only: Patterns of benchmark names; empty: all.
-        time_budget_s: Real seconds after which no round is begun.
+        time_budget_s: Real seconds after which nothing is begun. To find out what there is
+            comes before, and is not counted.
         time_limit_s: Real seconds for one answer of a side.
-        seed: Of the order of turns.
+        seed: Of the order of turns and of hashes.
     """
 
     base: Tree
@@ -61,152 +59,224 @@ class DuetPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duets:
-    """What came of it: rounds by benchmark, and what gave no value."""
+class RoundNote:
+    """
+    A round that begins.
 
-    runs: tuple[DuetRun, ...]
-    failures: tuple[Failure, ...]
+    Attributes:
+        number: From 1.
+        turn: What it is for.
+        benchmarks: What it measures.
+        spent_s: Real seconds since the first round began.
+    """
+
+    number: int
+    turn: Turn
+    benchmarks: tuple[str, ...]
+    spent_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Size:
-    """How a benchmark is measured in every round: repetitions, calls and blocks."""
+class Duets:
+    """
+    What came of it.
 
-    number: int
-    calls: int
-    blocks: int
+    Attributes:
+        runs: Rounds by benchmark and metric; of a benchmark that was found and had no
+            round, its first metric without samples.
+        failures: What gave no value.
+        spent_s: Real seconds that the rounds took.
+        interrupted: Whether somebody ended it before its time.
+        open_count: Duets that still wanted a round when it ended.
+    """
 
-
-@dataclass(slots=True)
-class _State:
-    sizes: dict[str, _Size] = field(default_factory=dict)
-    runs: dict[str, DuetRun] = field(default_factory=dict)
-    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    runs: tuple[DuetRun, ...]
+    failures: tuple[Failure, ...]
+    spent_s: float = 0.0
+    interrupted: bool = False
+    open_count: int = 0
 
 
 def run_duets(
-    plan: DuetPlan,
-    *,
-    needs_more: Callable[[DuetRun], bool],
-    on_round: Callable[[int, Sequence[str]], None],
+    plan: DuetPlan, *, schedule: Schedule, on_round: Callable[[RoundNote], None]
 ) -> Duets:
     """
     Return the interleaved rounds of all micro-benchmarks that base and head share.
 
+    On an interrupt, processes are ended and the rounds so far returned.
+
     Args:
         plan: What is compared.
-        needs_more: Tells from the rounds so far whether a benchmark is still open.
-        on_round: Told the number of each round, from 1, and its benchmarks.
+        schedule: Says after each round what the next one measures.
+        on_round: Told of each round before it begins.
     """
-    state = _State()
-    dice = random.Random(plan.seed)
-    end_s = time.monotonic() + plan.time_budget_s
-    todo: list[str] = []
-    for round_number in range(1, 1000):
-        with _sides(plan) as sides:
-            todo = _shared(plan, sides, state, todo)
-            core = dice.choice(_cores())
-            for side in sides.values():
-                side.pin(core)
-            on_round(round_number, todo)
-            for name in list(todo):
-                if not _round(name, sides, state, plan, dice):
-                    todo.remove(name)
-        todo = [name for name in todo if needs_more(state.runs[name])]
-        if not todo or time.monotonic() > end_s:
-            break
-    return Duets(runs=tuple(state.runs.values()), failures=tuple(state.failures.values()))
+    rounds = _Rounds(plan)
+    number = 0
+    interrupted = False
+    start_s = time.monotonic()
+    try:
+        rounds.discover()
+        start_s = time.monotonic()
+        while (turn := schedule(rounds.live(), time.monotonic() - start_s)) is not None:
+            number += 1
+            note = RoundNote(
+                number=number,
+                turn=turn,
+                benchmarks=tuple(item.name for item in rounds.items_of(turn)),
+                spent_s=time.monotonic() - start_s,
+            )
+            on_round(note)
+            if not rounds.measure(turn, deadline_s=start_s + plan.time_budget_s):
+                # Too late for any of them.
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    # What would be measured next, had no time passed.
+    turn = schedule(rounds.live(), 0.0)
+    return Duets(
+        runs=rounds.told(),
+        failures=tuple(rounds.failures.values()),
+        spent_s=time.monotonic() - start_s,
+        interrupted=interrupted,
+        open_count=len(turn.wanted) if turn else 0,
+    )
 
 
-def _shared(
-    plan: DuetPlan, sides: dict[SideName, Side], state: _State, wanted: Sequence[str]
-) -> list[str]:
-    found = []
-    for side in sides.values():
-        # Both import at the same time, which takes longer than all that follows.
-        side.start(wanted)
-    for side_name, side in sides.items():
+class _Rounds:
+    """All that was measured so far, and how to measure more."""
+
+    def __init__(self, plan: DuetPlan) -> None:
+        self.runs: dict[tuple[str, str], DuetRun] = {}
+        self.failures: dict[str, Failure] = {}
+        self._plan = plan
+        self._dice = random.Random(plan.seed)
+        self._items: dict[str, Item] = {}
+        self._sizes: dict[str, Size] = {}
+        self._cost_s: dict[str, float] = {}
+        self._start_s = 0.0
+
+    def live(self) -> list[DuetRun]:
+        """Return the duets of the benchmarks that have not failed."""
+        return [duet for duet in self.runs.values() if duet.benchmark not in self.failures]
+
+    def told(self) -> tuple[DuetRun, ...]:
+        """Return all duets but those of benchmarks that failed before they had a round."""
+        return tuple(
+            duet for duet in self.runs.values() if duet.base or duet.benchmark not in self.failures
+        )
+
+    def items_of(self, turn: Turn) -> list[Item]:
+        """Return the benchmarks of the duets that *turn* wants."""
+        live = self.live()
+        names = dict.fromkeys(live[index].benchmark for index in sorted(turn.wanted))
+        return [self._items[name] for name in names]
+
+    def discover(self) -> None:
+        """Find what both sides have; it also compiles and caches what they import."""
+        start_s = time.monotonic()
+        stop = threading.Event()
+        found: dict[SideName, dict[str, Item]] = {}
+        with fresh_sides(self._order((), deadline_s=0.0, core=0), (), 1, stop) as sides:
+            for side_name, side in sides.items():
+                try:
+                    found[side_name] = {item.name: item for item in side.found()}
+                except SideBroken as error:
+                    self.failures[self._plan.package] = Failure(
+                        benchmark=self._plan.package,
+                        commit=side.tree.commit,
+                        category=error.category,
+                        message=str(error),
+                        traceback=error.traceback,
+                    )
+                    return
+        self._start_s = time.monotonic() - start_s
+        for name, item in found["head"].items():
+            if name in found["base"] and self._is_wanted(name):
+                self._items[name] = item
+                metric = first_metric(item)
+                self.runs[name, metric] = without_rounds(item, metric)
+
+    def measure(self, turn: Turn, *, deadline_s: float) -> bool:
+        """Add a round of what *turn* wants; return False if the time sufficed for nothing."""
+        wanted = {
+            (duet.benchmark, duet.metric)
+            for index, duet in enumerate(self.live())
+            if index in turn.wanted
+        }
+        known = set(self.runs)
+        cores = _cores()
+        self._dice.shuffle(cores)
+        lanes = share_out(
+            self.items_of(turn),
+            self._cost_s,
+            start_s=self._start_s,
+            lane_count=min(LANES_MAX, len(cores)),
+        )
+        orders = [
+            self._order(groups, deadline_s=deadline_s, core=core)
+            for groups, core in zip(lanes, cores, strict=False)
+        ]
+        measured = _in_lanes(orders)
+        for one in measured:
+            self._take(one, turn, wanted, known)
+        return bool(measured)
+
+    def _take(
+        self, one: Measured, turn: Turn, wanted: set[tuple[str, str]], known: set[tuple[str, str]]
+    ) -> None:
+        name = one.item.name
+        if one.failure is not None:
+            self.failures[name] = one.failure
+            return
+        assert one.conditions is not None
+        self._cost_s[name] = one.spent_s
+        if one.size is not None:
+            self._sizes[name] = one.size
+        calls = one.size.calls * one.size.blocks if one.size else 1
+        for metric, pair in one.statistics.items():
+            key = name, metric
+            # A metric whose answer is there takes no more rounds: each look at it that was
+            # not planned would add to the chance of a false alarm.
+            if key in known and key not in wanted:
+                continue
+            first = self.runs.get(key) or without_rounds(one.item, metric)
+            self.runs[key] = with_round(first, turn, pair, one.conditions, calls)
+
+    def _order(self, groups: tuple[Group, ...], *, deadline_s: float, core: int) -> Order:
+        plan = self._plan
+        return Order(
+            base=plan.base,
+            head=plan.head,
+            package=plan.package,
+            groups=groups,
+            sizes=dict(self._sizes),
+            cost_s=dict(self._cost_s),
+            deadline_s=deadline_s,
+            time_limit_s=plan.time_limit_s,
+            seed=self._dice.randrange(1 << 32),
+            core=core,
+        )
+
+    def _is_wanted(self, name: str) -> bool:
+        only = self._plan.only
+        return not only or any(fnmatchcase(name, pattern) for pattern in only)
+
+
+def _in_lanes(orders: Sequence[Order]) -> list[Measured]:
+    """Return what the lanes measured, side by side; on an interrupt their processes are ended."""
+    stop = threading.Event()
+
+    def measure(order: Order) -> list[Measured]:
+        return list(measure_round(order, stop))
+
+    with ThreadPoolExecutor(max_workers=len(orders)) as pool:
+        pending = [pool.submit(measure, order) for order in orders]
         try:
-            found.append(side.found())
-        except SideBroken as error:
-            _fail(state, plan.package, side_name, side.tree, str(error))
-            return []
-    base, head = found
-    return [
-        name
-        for name in base
-        if name in head
-        and (not plan.only or any(fnmatchcase(name, pattern) for pattern in plan.only))
-        and not any(failed == name for failed, _ in state.failures)
-    ]
-
-
-def _round(
-    name: str,
-    sides: dict[SideName, Side],
-    state: _State,
-    plan: DuetPlan,
-    dice: random.Random,
-) -> bool:
-    """Add one round of *name* to *state*; return False if a side failed."""
-    blocks: dict[SideName, list[Block]] = {"base": [], "head": []}
-    order: list[SideName] = ["base", "head"]
-    side_name: SideName = "base"
-    try:
-        for side_name in order:
-            known = state.sizes.get(name)
-            ready = Demand(kind="ready", name=name, number=known.number if known else 0)
-            answer = sides[side_name].ask(ready)
-            state.sizes.setdefault(name, _size(answer.number, answer.call_s[0]))
-        size = state.sizes[name]
-        block = Demand(kind="block", name=name, calls=size.calls, number=size.number)
-        for _ in range(size.blocks):
-            dice.shuffle(order)
-            for side_name in order:
-                blocks[side_name].append(sides[side_name].ask(block).call_s)
-        for side_name in order:
-            sides[side_name].ask(Demand(kind="done", name=name))
-    except SideBroken as error:
-        _fail(state, name, side_name, sides[side_name].tree, str(error))
-        state.runs.pop(name, None)
-        return False
-    before = state.runs.get(name) or DuetRun(
-        benchmark=name,
-        metric="cpu.median",
-        unit="s",
-        base=(),
-        head=(),
-        calls_per_round=size.blocks * size.calls,
-    )
-    base_s, head_s = round_medians(blocks["base"], blocks["head"])
-    state.runs[name] = replace(before, base=(*before.base, base_s), head=(*before.head, head_s))
-    return True
-
-
-def _size(number: int, call_s: float) -> _Size:
-    """Return how to measure what takes *call_s* in *number* repetitions."""
-    calls = max(1, min(_CALLS_MAX, int(_BLOCK_S / call_s)))
-    blocks = max(_BLOCKS_MIN, min(_BLOCKS_MAX, int(_ROUND_S / (calls * call_s))))
-    return _Size(number=number, calls=calls, blocks=blocks)
-
-
-def _fail(state: _State, name: str, side: SideName, tree: Tree, message: str) -> None:
-    state.failures[name, side] = Failure(
-        benchmark=name, commit=tree.commit, category="raised", message=message
-    )
-
-
-@contextmanager
-def _sides(plan: DuetPlan) -> Iterator[dict[SideName, Side]]:
-    sides: dict[SideName, Side] = {
-        "base": Side(plan.base, plan.package, plan.time_limit_s),
-        "head": Side(plan.head, plan.package, plan.time_limit_s),
-    }
-    try:
-        yield sides
-    finally:
-        for side in sides.values():
-            side.stop()
+            return [one for future in pending for one in future.result()]
+        except BaseException:
+            # Without this, leaving the pool would wait for the rest of the round.
+            stop.set()
+            raise
 
 
 def _cores() -> list[int]:
