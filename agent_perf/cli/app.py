@@ -22,6 +22,7 @@ from agent_perf.cli.options import (
     jobs_option,
     only_option,
     reports_option,
+    resources_option,
     tier_option,
     undecided_option,
 )
@@ -71,6 +72,7 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
 @click.argument("head", default="HEAD")
 @only_option
 @fresh_option
+@resources_option
 @click.option("--exact-only", is_flag=True, help="Leave out what is sampled (CPU time).")
 @click.option(
     "--instructions/--no-instructions",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
@@ -22,11 +22,12 @@ from agent_perf.cli.project import (
     resolve_pair,
     short_name,
 )
+from agent_perf.cli.resource_sampling import budget_warning, sample_resources
 from agent_perf.cli.sampling import sample_commits, sampling_warnings
 from agent_perf.errors import UsageError
 from agent_perf.gate import exit_code, failing, judge, judge_instructions, waived_lines
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
-from agent_perf.report import Command, build_view, write_reports
+from agent_perf.report import Command, RecordingPair, build_view, write_reports
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import LOOKS
 from agent_perf.suite import Duets, InstructionCounts
@@ -44,6 +45,7 @@ class CompareOptions:
     fresh: bool = False
     exact_only: bool = False
     instructions: bool | None = None
+    resources_interval_s: float | None = None
     time_budget_s: float = 60.0
     rounds: int = LOOKS[-1]
     undecided: str | None = None
@@ -67,6 +69,7 @@ class Evidence:
         complete: Whether sampled benchmarks were measured, too.
         warnings: What is worth knowing of how it was measured.
         interrupted: Whether somebody ended the sampling before its time.
+        recordings: Benchmark to what it took on base and head, if that was sampled.
     """
 
     base_label: str
@@ -79,6 +82,7 @@ class Evidence:
     complete: bool = True
     warnings: tuple[str, ...] = ()
     interrupted: bool = False
+    recordings: Mapping[str, RecordingPair] = field(default_factory=dict)
 
 
 def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
@@ -97,6 +101,8 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
             evidence = _with_baseline(project, base, head, options, progress)
         else:
             evidence = _with_commit(project, base, head, options, progress)
+            if options.resources_interval_s is not None and not evidence.interrupted:
+                evidence = _with_resources(project, evidence, options, progress)
     decision = judge(
         tuple(evidence.base.values()),
         tuple(evidence.head.values()),
@@ -116,6 +122,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         title=project.root.name,
         commands=[*_commands(decision), *accept_commands(failing(decision, project.policy))],
         subjects=_subjects(project, evidence),
+        recordings=evidence.recordings,
     )
     paths = write_reports(project.root / (options.reports or project.config.reports), view)
     show_decision(decision, paths, options.form)
@@ -228,6 +235,31 @@ def _with_commit(
     )
 
 
+def _with_resources(
+    project: Project,
+    evidence: Evidence,
+    options: CompareOptions,
+    progress: LineProgress | BarProgress,
+) -> Evidence:
+    assert options.resources_interval_s is not None
+    took = sample_resources(
+        project,
+        (evidence.base_label, evidence.head_label),
+        only=options.only,
+        interval_s=options.resources_interval_s,
+        time_budget_s=options.time_budget_s,
+        rounds_max=options.rounds,
+        progress=progress,
+    )
+    return replace(
+        evidence,
+        duets=(*evidence.duets, *took.runs),
+        failures=(*evidence.failures, *took.failures),
+        recordings=took.recordings,
+        warnings=(*evidence.warnings, *budget_warning(took, options.time_budget_s)),
+    )
+
+
 def _with_baseline(
     project: Project,
     base: str,
@@ -239,6 +271,8 @@ def _with_baseline(
         raise UsageError(
             f"{base} holds no instructions: name a commit, or leave --instructions out"
         )
+    if options.resources_interval_s is not None:
+        raise UsageError(f"{base} holds no resources: name a commit, or leave --resources out")
     kept = project.baselines.load(base.removeprefix(_BASELINE))
     head_id = project.repository.resolve(head)
     wish = Wish(only=options.only, fresh=options.fresh)

@@ -45,3 +45,12 @@ undecided_option = click.option(
     type=click.Choice(["fail", "pass"]),
     help="What an undecided gate ends with; from the configuration if not given.",
 )
+resources_option = click.option(
+    "--resources",
+    "resources_interval_s",
+    type=click.FloatRange(0.05, 10),
+    is_flag=False,
+    flag_value=0.5,
+    metavar="[SECONDS]",
+    help="Also sample CPU, memory and more of each scenario's process, so often  [0.5].",
+)

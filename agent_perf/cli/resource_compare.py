@@ -35,7 +35,11 @@ from agent_perf.measure import utc_today
 from agent_perf.records import ResourceRun
 from agent_perf.report import Command, build_view, write_reports
 from agent_perf.repository import find_repository
+from agent_perf.stats import LOOKS
 from agent_perf.waivers import load_accepted
+
+_FIRST_RATIO: Final = 0.6
+"""Share of the time budget after which no first round is begun: the rest is a confirmation's."""
 
 _LONGER_RATIO: Final = 0.1
 """Beyond it, totals of the longer recording are larger for that reason alone."""
@@ -87,13 +91,20 @@ def compare_commands(base: str, head: str, options: DuetOptions) -> int:
         options=options,
     )
     dice = random.Random(f"{base}\n{head}")
-    deadline_s = time.monotonic() + options.time_budget_s
+    start_s = time.monotonic()
+    budget_s = options.time_budget_s
     found = Recordings(base=(), head=())
-    while wants_round(found, policy, options.rounds_max) and time.monotonic() < deadline_s:
+    while wants_round(found, policy, options.rounds_max) and (
+        # Without an answer yet there is nothing to confirm: all of the budget is for these.
+        time.monotonic() - start_s
+        < budget_s * (1.0 if len(found.base) < LOOKS[0] else _FIRST_RATIO)
+    ):
         say(f"round {len(found.base) + 1}")
         base_run, head_run = stage.round(dice, "rounds")
         found = replace(found, base=(*found.base, base_run), head=(*found.head, head_run))
-    while wants_confirmation(found, policy, options.rounds_max) and time.monotonic() < deadline_s:
+    while wants_confirmation(found, policy, options.rounds_max) and (
+        time.monotonic() - start_s < budget_s
+    ):
         before = found.confirmation
         say(f"it looks worse; round {len(before[0]) + 1} of the confirmation")
         base_run, head_run = stage.round(dice, "confirmation")

@@ -10,6 +10,7 @@ from agent_perf.report.history_view import build_history_view
 from agent_perf.report.load_picture import draw_load
 from agent_perf.report.past import Commit
 from agent_perf.report.series_view import build_series_view
+from agent_perf.report.standing import RecordingPair
 from agent_perf.report.trend import Series, SeriesPoint
 from agent_perf.report.view import Command, View
 
@@ -17,6 +18,7 @@ __all__ = [
     "Command",
     "Commit",
     "Format",
+    "RecordingPair",
     "Series",
     "SeriesPoint",
     "View",

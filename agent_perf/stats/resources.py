@@ -16,7 +16,7 @@ from agent_perf.records.resources import P95_SAMPLES_MIN
 LEVEL_SAMPLES_MIN: Final = 5
 """Ticks below which the peak or mean of a level would say when we looked, not what was held."""
 
-GRAINS: Final = MappingProxyType({"s": 0.01, "bytes": 1024.0 * 1024.0, "count": 1.0})
+GRAINS: Final = MappingProxyType({"bytes": 1024.0 * 1024.0, "count": 1.0})
 """Unit to what two recordings are told apart by at least: from nothing to a trifle is no
 regression, and has no ratio."""
 

@@ -23,6 +23,7 @@ from agent_perf.suite.instructions import (
     require_callgrind,
 )
 from agent_perf.suite.loading import run_load
+from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.schedule import Schedule, Turn, fixed_rounds, sequential
 from agent_perf.suite.tree import Tree, arrange, lay_out
@@ -44,6 +45,8 @@ __all__ = [
     "Event",
     "InstructionCounts",
     "Request",
+    "ResourcePlan",
+    "ResourceRounds",
     "RoundNote",
     "Scenario",
     "Schedule",
@@ -70,6 +73,7 @@ __all__ = [
     "run_duets",
     "run_in_fork",
     "run_load",
+    "run_resource_rounds",
     "run_scenario",
     "scenario",
     "sequential",

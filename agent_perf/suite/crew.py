@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -39,8 +39,11 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
     imports: Sequence[str] = (),
     cpu: CpuMode | None = None,
     tier: Tier = Tier.CLIENT,
+    resources_interval_s: float | None = None,
+    times: int = 1,
+    core: int | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """
     Yield what happens while the benchmarks of *tree* run in a fresh process.
 
@@ -56,6 +59,9 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         imports: As in Order.
         cpu: As in Order.
         tier: As in Order.
+        resources_interval_s: As in Order.
+        times: As in Order.
+        core: As in Order: with one, a benchmark begins when its event is asked for.
         stop: When set, the process is ended and nothing more is yielded.
     """
     order = Order(
@@ -68,12 +74,18 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         time_limit_s=time_limit_s,
         cpu=cpu,
         tier=tier,
+        resources_interval_s=resources_interval_s,
+        times=times,
+        core=core,
     )
     with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:
         try:
             assert process.stdin is not None
-            process.stdin.write(msgspec.json.encode(order))
-            process.stdin.close()
+            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            if core is None:
+                process.stdin.close()
+            else:
+                process.stdin.flush()
             yield from _events(process, order, stderr, stop or threading.Event())
         finally:
             _end(process)
@@ -113,10 +125,20 @@ def _events(
         elif event.kind == "kept":
             owed.pop(event.names[0].rsplit("-py", 1)[0], None)
         yield event
+        if order.core is not None and event.kind in {"imports", "run", "failed"}:
+            _give_turn(process)
     if stop.is_set():
         return
     for name in owed:
         yield Event(kind="failed", names=(name,), failure=_owed(order, name, line is None, stderr))
+
+
+def _give_turn(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    # A process that is gone is found out when its next event is waited for.
+    with contextlib.suppress(BrokenPipeError):
+        # Past the buffer, which would try again when it is closed.
+        os.write(process.stdin.fileno(), b"\n")
 
 
 def _owed(order: Order, name: str, hung: bool, stderr: IO[bytes]) -> Failure:

@@ -15,6 +15,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,13 +43,19 @@ class Broken:
     traceback: str = ""
 
 
-def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes | Broken:
+def run_in_fork(
+    function: Callable[[], bytes],
+    *,
+    time_limit_s: float,
+    beside: Callable[[int], AbstractContextManager[object]] | None = None,
+) -> bytes | Broken:
     """
     Return what *function* returns, run in a process of its own.
 
     Args:
         function: Runs in the fork; what it raises comes back as Broken.
         time_limit_s: Real seconds until the process and its children are killed.
+        beside: Given the process's id; what it returns is entered while the process runs.
     """
     read_fd, write_fd = os.pipe()
     pid = os.fork()
@@ -58,7 +65,8 @@ def run_in_fork(function: Callable[[], bytes], *, time_limit_s: float) -> bytes 
     os.close(write_fd)
     answer = bytearray()
     try:
-        ended = _read(read_fd, answer, time_limit_s)
+        with contextlib.nullcontext() if beside is None else beside(pid):
+            ended = _read(read_fd, answer, time_limit_s)
         if not ended and (not answer or answer.startswith(_HANGS)):
             # It is written word by word: who stopped at the first would not know where.
             _read(read_fd, answer, _LAST_WORDS_S, until=_OUTERMOST)

@@ -19,14 +19,15 @@ import msgspec
 from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
-from agent_perf.records import Failure, Run, Tier, benchmark_name
+from agent_perf.records import Failure, ResourceRun, Run, Tier, benchmark_name
 from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.declaration import Scenario
-from agent_perf.suite.fork import run_in_fork
+from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.rehearsal import import_early
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.watch import charging_of
+from agent_perf.suite.watched import run_watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,10 @@ class Order:
         time_limit_s: Real seconds for one benchmark.
         cpu: What CPU time is charged for; None: as each scenario says.
         tier: How much of the real code runs.
+        resources_interval_s: Sample what each benchmark takes, so often; None: do not.
+        times: How often each benchmark is run, >= 1; all of them once, then again.
+        core: The one to run on, where the system can do that; None: any. With a core, each
+            benchmark waits for a line on standard input: it takes turns with others.
     """
 
     commit: str
@@ -55,6 +60,9 @@ class Order:
     time_limit_s: float
     cpu: CpuMode | None = None
     tier: Tier = Tier.CLIENT
+    resources_interval_s: float | None = None
+    times: int = 1
+    core: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +76,20 @@ class Event:
             ``failed`` (one began, ended, gave no value).
         names: Benchmarks, or for ``kept`` a Run.key, or for ``imports`` modules.
         run: For ``run``.
+        resources: For ``run``, if they were asked for.
         failure: For ``failed``.
     """
 
     kind: Literal["found", "kept", "imports", "started", "run", "failed"]
     names: tuple[str, ...] = ()
     run: Run | None = None
+    resources: ResourceRun | None = None
     failure: Failure | None = None
 
 
 def main() -> None:
     """Carry out the order on standard input."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     # What the code under test prints must not get among the events.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -116,7 +126,9 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
     scenarios = tuple({scenario.name: scenario for scenario, _, _ in todo}.values())
     imports = import_early(scenarios, order.imports, time_limit_s=order.time_limit_s)
     tell(Event(kind="imports", names=imports))
-    for scenario, users, name in todo:
+    for scenario, users, name in todo * order.times:
+        if order.core is not None:
+            _await_turn(order.core)
         tell(Event(kind="started", names=(name,)))
         tell(_measure(order, scenario, users, name))
 
@@ -125,13 +137,30 @@ def _environment_key(scenario: Scenario, cpu: CpuMode | None) -> str:
     return current_environment((scenario.source,), cpu=charging_of(scenario, cpu).key).key
 
 
+def _await_turn(core: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    if not sys.stdin.buffer.readline():
+        # Nobody is there who would listen.
+        raise SystemExit(0)
+
+
 def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
-    answer = run_in_fork(
-        lambda: codec.dump_run(
-            run_scenario(scenario, users, commit=order.commit, tier=order.tier, cpu=order.cpu)
-        ),
-        time_limit_s=order.time_limit_s,
-    )
+    def run() -> Run:
+        return run_scenario(scenario, users, commit=order.commit, tier=order.tier, cpu=order.cpu)
+
+    if order.resources_interval_s is not None:
+        watched = run_watched(
+            run,
+            name=name,
+            interval_s=order.resources_interval_s,
+            time_limit_s=order.time_limit_s,
+        )
+        if not isinstance(watched, Broken):
+            return Event(kind="run", names=(name,), run=watched[0], resources=watched[1])
+        answer: bytes | Broken = watched
+    else:
+        answer = run_in_fork(lambda: codec.dump_run(run()), time_limit_s=order.time_limit_s)
     if isinstance(answer, bytes):
         return Event(kind="run", names=(name,), run=codec.load_run(answer, f"worker: {name}"))
     return _failed(order, name, answer.category, answer.message, answer.traceback)
