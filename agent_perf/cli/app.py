@@ -91,9 +91,8 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
 )
 @click.option(
     "--rounds",
+    "rounds_max",
     type=click.IntRange(min=1),
-    default=30,
-    show_default=True,
     metavar="MAX",
     help="Sampled rounds of a metric at most, and again of its confirmation.",
 )

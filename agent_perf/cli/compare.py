@@ -29,7 +29,6 @@ from agent_perf.gate import exit_code, failing, judge, judge_instructions, waive
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, RecordingPair, build_view, write_reports
 from agent_perf.repository import WORKTREE
-from agent_perf.stats import LOOKS
 from agent_perf.suite import Duets, InstructionCounts
 
 _BASELINE = "baseline:"
@@ -47,7 +46,7 @@ class CompareOptions:
     instructions: bool | None = None
     resources_interval_s: float | None = None
     time_budget_s: float = 60.0
-    rounds: int = LOOKS[-1]
+    rounds_max: int | None = None
     undecided: str | None = None
     reports: Path | None = None
     form: str = "text"
@@ -214,7 +213,7 @@ def _with_commit(
             head_id,
             only=options.only,
             time_budget_s=options.time_budget_s,
-            rounds_max=options.rounds,
+            rounds_max=options.rounds_max,
             say=progress.say,
         )
     counts = InstructionCounts(runs=(), failures=())

@@ -23,7 +23,7 @@ def sample_commits(
     *,
     only: tuple[str, ...],
     time_budget_s: float,
-    rounds_max: int,
+    rounds_max: int | None,
     say: Callable[[str], None],
 ) -> Duets:
     """
@@ -35,7 +35,8 @@ def sample_commits(
         head: Likewise.
         only: Patterns of benchmark names; empty: all.
         time_budget_s: Seconds after which no round is begun.
-        rounds_max: First rounds of a metric at most, and again of its confirmation.
+        rounds_max: First rounds of a metric at most, and again of its confirmation; None: as
+            many as it may take.
         say: Told of each round, in a line.
     """
     with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:

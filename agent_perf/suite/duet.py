@@ -28,7 +28,7 @@ from agent_perf.suite.duet_round import (
 )
 from agent_perf.suite.duet_runs import first_metric, with_round, without_rounds
 from agent_perf.suite.lanes import LANES_MAX, Group, Item, share_out
-from agent_perf.suite.schedule import Schedule, Turn
+from agent_perf.suite.schedule import Schedule, Turn, affordable, rounds_to_go
 from agent_perf.suite.side import SideBroken
 from agent_perf.suite.tree import Tree
 
@@ -118,17 +118,15 @@ def run_duets(
         rounds.discover()
         start_s = time.monotonic()
         while (turn := schedule(rounds.live(), time.monotonic() - start_s)) is not None:
-            number += 1
-            note = RoundNote(
-                number=number,
-                turn=turn,
-                benchmarks=tuple(item.name for item in rounds.items_of(turn)),
-                spent_s=time.monotonic() - start_s,
-            )
-            on_round(note)
-            if not rounds.measure(turn, deadline_s=start_s + plan.time_budget_s):
+            spent_s = time.monotonic() - start_s
+            items = rounds.items_of(turn, plan.time_budget_s - spent_s)
+            if not items:
                 # Too late for any of them.
                 break
+            number += 1
+            names = tuple(item.name for item in items)
+            on_round(RoundNote(number=number, turn=turn, benchmarks=names, spent_s=spent_s))
+            rounds.measure(turn, items, deadline_s=start_s + plan.time_budget_s)
     except KeyboardInterrupt:
         interrupted = True
     # What would be measured next, had no time passed.
@@ -165,10 +163,21 @@ class _Rounds:
             duet for duet in self.runs.values() if duet.base or duet.benchmark not in self.failures
         )
 
-    def items_of(self, turn: Turn) -> list[Item]:
-        """Return the benchmarks of the duets that *turn* wants."""
-        live = self.live()
-        names = dict.fromkeys(live[index].benchmark for index in sorted(turn.wanted))
+    def items_of(self, turn: Turn, time_s: float) -> list[Item]:
+        """Return the benchmarks that *turn* wants and *time_s* more seconds suffice for."""
+        to_go: dict[str, int] = {}
+        for index, duet in enumerate(self.live()):
+            if index in turn.wanted:
+                own = duet if turn.kind == "screen" else duet.confirmation
+                count = rounds_to_go(len(own.base) if own else 0)
+                to_go[duet.benchmark] = min(count, to_go.get(duet.benchmark, count))
+        names = affordable(
+            to_go,
+            self._cost_s,
+            start_s=self._start_s,
+            time_s=time_s,
+            lane_count=_lane_count(),
+        )
         return [self._items[name] for name in names]
 
     def discover(self) -> None:
@@ -196,8 +205,8 @@ class _Rounds:
                 metric = first_metric(item)
                 self.runs[name, metric] = without_rounds(item, metric)
 
-    def measure(self, turn: Turn, *, deadline_s: float) -> bool:
-        """Add a round of what *turn* wants; return False if the time sufficed for nothing."""
+    def measure(self, turn: Turn, items: Sequence[Item], *, deadline_s: float) -> None:
+        """Add a round of *items* to the duets that *turn* wants."""
         wanted = {
             (duet.benchmark, duet.metric)
             for index, duet in enumerate(self.live())
@@ -206,20 +215,13 @@ class _Rounds:
         known = set(self.runs)
         cores = _cores()
         self._dice.shuffle(cores)
-        lanes = share_out(
-            self.items_of(turn),
-            self._cost_s,
-            start_s=self._start_s,
-            lane_count=min(LANES_MAX, len(cores)),
-        )
+        lanes = share_out(items, self._cost_s, start_s=self._start_s, lane_count=_lane_count())
         orders = [
             self._order(groups, deadline_s=deadline_s, core=core)
             for groups, core in zip(lanes, cores, strict=False)
         ]
-        measured = _in_lanes(orders)
-        for one in measured:
+        for one in _in_lanes(orders):
             self._take(one, turn, wanted, known)
-        return bool(measured)
 
     def _take(
         self, one: Measured, turn: Turn, wanted: set[tuple[str, str]], known: set[tuple[str, str]]
@@ -229,7 +231,9 @@ class _Rounds:
             self.failures[name] = one.failure
             return
         assert one.conditions is not None
-        self._cost_s[name] = one.spent_s
+        # What is measured in memory has processes of its own, which import before they run.
+        import_s = self._start_s if one.item.kind == "memory" else 0.0
+        self._cost_s[name] = one.spent_s + import_s
         if one.size is not None:
             self._sizes[name] = one.size
         calls = one.size.calls * one.size.blocks if one.size else 1
@@ -277,6 +281,10 @@ def _in_lanes(orders: Sequence[Order]) -> list[Measured]:
             # Without this, leaving the pool would wait for the rest of the round.
             stop.set()
             raise
+
+
+def _lane_count() -> int:
+    return min(LANES_MAX, len(_cores()))
 
 
 def _cores() -> list[int]:

@@ -53,7 +53,8 @@ def share_out(
 
     Args:
         items: What the round measures, in any order.
-        cost_s: Benchmark to the seconds that its last round took; absent before the first.
+        cost_s: Benchmark to the seconds that its last round took, absent before the first;
+            of what is measured in memory with the import.
         start_s: Seconds until two processes have imported everything.
         lane_count: Lanes there may be, >= 1.
     """
@@ -61,7 +62,7 @@ def share_out(
     sized = sorted((item for item in items if item.kind == "memory"), key=lambda one: one.module)
     groups = _cut(timed, cost_s, start_s=start_s, parts=lane_count)
     lanes: list[list[Group]] = [[group] for group in groups]
-    loads = [start_s + _cost(group, cost_s) for group in groups]
+    loads = [_cost(group, cost_s) for group in groups]
     for _, same in groupby(sized, key=lambda one: one.module):
         group = tuple(same)
         if len(lanes) < lane_count:
@@ -69,7 +70,7 @@ def share_out(
             loads.append(0.0)
         least = loads.index(min(loads))
         lanes[least].append(group)
-        loads[least] += start_s + _cost(group, cost_s)
+        loads[least] += _cost(group, cost_s)
     return tuple(map(tuple, lanes))
 
 
