@@ -13,7 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -27,8 +27,11 @@ from tools.study.launches import (
     neighbours,
     solo_launches,
 )
+from tools.study.machine import reading
 
 CONDITIONS: Final = ("quiet", "noisy")
+PAIR: Final = ("base", "same")
+
 PAIR_ROUNDS: Final = 8
 """Rounds of equal code in a cycle: the rare false alarms want the most of them."""
 
@@ -64,54 +67,42 @@ def main(arguments: Sequence[str]) -> None:
 def _collect(condition: str, dice: random.Random) -> dict[str, object]:
     """Return one cycle: nanoseconds of calls by design, and seconds that each design took."""
     beside = neighbours(dice.getrandbits(31)) if condition == "noisy" else nullcontext()
-    before = _machine()
+    before = reading()
     with beside:
         at_s = time.time()
-        pairs, pair_s = _timed(lambda: _rounds(("base", "same"), PAIR_ROUNDS, dice))
-        fans, fan_s = _timed(lambda: _rounds(tuple(VARIANTS), FAN_ROUNDS, dice))
+        (pairs, pair_machine), pair_s = _timed(lambda: _rounds(PAIR, PAIR_ROUNDS, dice))
+        (fans, fan_machine), fan_s = _timed(lambda: _rounds(tuple(VARIANTS), FAN_ROUNDS, dice))
         solos, solo_s = _timed(lambda: solo_launches(dice))
     return {
         "pairs": pairs,
+        "pair_machine": pair_machine,
         "fans": fans,
+        "fan_machine": fan_machine,
         "solos": solos,
         "spent_s": np.array([pair_s, fan_s, solo_s]),
         "at_s": at_s,
-        "machine": _machine() - before,
+        "machine": reading() - before,
     }
 
 
-def _rounds(variants: tuple[str, ...], count: int, dice: random.Random) -> NDArray[np.int32]:
-    # The second place of a pair is no worse than the first: who is started first is drawn.
-    rounds = []
+def _rounds(
+    variants: tuple[str, ...], count: int, dice: random.Random
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return *count* rounds, variants in their order, and what the machine did in them."""
+    rounds, machine = [], []
     for _ in range(count):
+        # Who is started first is drawn, for it may be better off, or worse.
         order = dice.sample(range(len(variants)), len(variants))
-        shuffled = duet_round([variants[index] for index in order], dice)
+        shuffled, meanwhile = duet_round([variants[index] for index in order], dice)
         rounds.append(shuffled[:, np.argsort(order)])
-    return np.stack(rounds)
+        machine.append(meanwhile)
+    return np.stack(rounds), np.stack(machine)
 
 
 def _timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
     start_s = time.monotonic()
     result = work()
     return result, time.monotonic() - start_s
-
-
-def _machine() -> NDArray[np.float64]:
-    """
-    Return seconds so far: tasks waiting for a CPU, stolen time, busy time, all time.
-
-    Zeros where the system does not tell.
-    """
-    spent_s = np.zeros(4)
-    with suppress(FileNotFoundError):
-        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
-        spent_s[0] = int(some.rpartition("total=")[2]) / 1e6
-    with suppress(FileNotFoundError):
-        fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
-        ticks = np.array(fields, float) / os.sysconf("SC_CLK_TCK")
-        # Fields 4 and 5 are idle time, 8 is stolen: proc(5), /proc/stat.
-        spent_s[1:] = ticks[7], ticks.sum() - ticks[3] - ticks[4], ticks.sum()
-    return spent_s
 
 
 def _save(path: Path, collected: dict[str, object]) -> None:
@@ -125,7 +116,7 @@ def _save(path: Path, collected: dict[str, object]) -> None:
 def _verify(seed: int) -> None:
     """Print each variant's mean CPU time by that of base, over long launches."""
     dice = random.Random(seed)
-    rounds = _rounds(tuple(VARIANTS), 12, dice)[:, 1].astype(float).mean((-1, -2))
+    rounds = _rounds(tuple(VARIANTS), 12, dice)[0][:, 1].astype(float).mean((-1, -2))
     print("CPU time by base, mean over 12 rounds of 200 calls (standard error)")
     for at, workload in enumerate(WORKLOADS):
         base = rounds[:, 0, at]

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.study.machine import FIELDS, reading
 from tools.study.workloads import WORKLOADS
 
 VARIANTS: Final[Mapping[str, tuple[int, int]]] = {
@@ -35,7 +36,7 @@ BLOCK_CALLS: Final = 10
 """As the product measures what takes 200 µs: 200 calls a round, in blocks of 2 to 3 ms."""
 
 SOLO_CALLS: Final = 1_000
-"""A launch by itself, 0.3 s: ten of asv's samples of 10 ms, with as much again and more."""
+"""A launch by itself, .25 s: ten of asv's samples of 10 ms, and as much again and more."""
 
 READY_CALLS: Final = 10
 SOLO_READY_CALLS: Final = 400
@@ -75,23 +76,33 @@ class Launch:
 
     def run(self, workload: str, calls: int) -> Calls:
         """Return (2, *calls*) nanoseconds, by wall and by CPU clock."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+        self._tell(f"{workload} {calls}\n")
+        stdout = self._process.stdout
         assert stdout is not None
-        stdin.write(f"{workload} {calls}\n".encode())
-        stdin.flush()
         answer = stdout.read(16 * calls)
         if len(answer) != 16 * calls:
             raise RuntimeError(f"a launch of {workload} ended with code {self._process.wait()}")
-        return np.frombuffer(answer, np.int64).reshape(2, calls).astype(np.int32)
+        spent_ns = np.frombuffer(answer, np.int64).reshape(2, calls)
+        # Two seconds are as much too long for a call of 300 µs as an hour.
+        return np.minimum(spent_ns, np.iinfo(np.int32).max).astype(np.int32)
+
+    def freeze(self) -> None:
+        """Spare the garbage collector what there is, as the product does after imports."""
+        self._tell("freeze 0\n")
 
     def stop(self) -> None:
         """End the process."""
         with self._process:
             self._process.kill()
 
+    def _tell(self, line: str) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.write(line.encode())
+        stdin.flush()
 
-def duet_round(variants: Sequence[str], dice: random.Random) -> Calls:
+
+def duet_round(variants: Sequence[str], dice: random.Random) -> tuple[Calls, NDArray[np.float64]]:
     """
     Return one round of *variants*, a fresh process each, interleaved in small blocks.
 
@@ -99,20 +110,26 @@ def duet_round(variants: Sequence[str], dice: random.Random) -> Calls:
     each block.
 
     Returns:
-        (2 clocks, variants, workloads, blocks, calls of a block) nanoseconds.
+        (2 clocks, variants, workloads, blocks, calls of a block) nanoseconds; and what the
+        machine did meanwhile, (workloads, machine.FIELDS).
     """
     shape = (2, len(variants), len(WORKLOADS), BLOCKS, BLOCK_CALLS)
     spent_ns = np.zeros(shape, np.int32)
+    machine = np.zeros((len(WORKLOADS), len(FIELDS)))
     hash_seed, core = dice.getrandbits(32), dice.choice(_cores())
     with _launched(variants, hash_seed, core, dice) as launches:
+        for launch in launches:
+            launch.freeze()
         for at in dice.sample(range(len(WORKLOADS)), len(WORKLOADS)):
-            workload = WORKLOADS[at]
+            workload, before = WORKLOADS[at], reading()
             for launch in launches:
                 launch.run(workload, READY_CALLS)
+                launch.freeze()
             for block in range(BLOCKS):
                 for turn in dice.sample(range(len(variants)), len(variants)):
                     spent_ns[:, turn, at, block] = launches[turn].run(workload, BLOCK_CALLS)
-    return spent_ns
+            machine[at] = reading() - before
+    return spent_ns, machine
 
 
 def solo_launches(dice: random.Random) -> Calls:

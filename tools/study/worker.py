@@ -2,12 +2,14 @@
 One launch of one variant: ``python -m tools.study.worker PERCENT TAIL_PERCENT SEED``.
 
 Reads ``<workload> <calls>`` from standard input, runs that many calls, and answers with their
-wall and then their CPU nanoseconds, each 8 bytes. PERCENT is how much more every call does,
+wall and then their CPU nanoseconds, each 8 bytes; at ``freeze 0`` it takes what there is from
+the garbage collector, and answers nothing. PERCENT is how much more every call does,
 TAIL_PERCENT the share of calls that do all twice.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -21,20 +23,23 @@ from tools.study.workloads import BASE_UNITS, SHORT_REPEATS, build
 def main() -> None:
     """Answer until standard input ends."""
     percent, tail_percent, seed = map(int, sys.argv[1:])
-    units = _draw_units(percent, tail_percent, seed)
+    units = draw_units(percent, tail_percent, seed)
     calls = {
         name: _timed_call(workload, units, SHORT_REPEATS if name == "short" else 1)
         for name, workload in build().items()
     }
     for line in sys.stdin.buffer:
         name, number = line.split()
+        if name == b"freeze":
+            gc.freeze()
+            continue
         wall_ns, cpu_ns = _measure(calls[name.decode()], int(number))
         answer = memoryview((wall_ns + cpu_ns).tobytes())
         while answer:
             answer = answer[os.write(1, answer) :]
 
 
-def _draw_units(percent: int, tail_percent: int, seed: int) -> Callable[[], int]:
+def draw_units(percent: int, tail_percent: int, seed: int) -> Callable[[], int]:
     """Return what draws the units of the next call."""
     units, left = divmod(BASE_UNITS * (100 + percent), 100)
     if left:

@@ -47,23 +47,25 @@ def messages(units: int) -> None:
 
 
 class Graphs:
-    """Pairs of objects that hold each other: allocation, and collections in one of some calls."""
+    """Records that live for a while, and a few cycles: allocation, a collection now and then."""
 
     def __init__(self) -> None:
-        self._recent: deque[_Node] = deque(maxlen=500)
+        self._recent: deque[dict[str, object]] = deque(maxlen=500)
 
     def __call__(self, units: int) -> None:
-        """Make pairs; keep the last some hundred."""
-        for unit in range(units * 20):
-            left, right = _Node([unit, unit + 1]), _Node([unit])
+        """Make records, and one cycle a unit, which only the garbage collector can free."""
+        for unit in range(units):
+            for index in range(40):
+                parts = [unit, index, str(index)]
+                self._recent.append({"id": index, "role": "tool", "parts": parts})
+            left, right = _Node(unit), _Node(unit)
             left.other, right.other = right, left
-            self._recent.append(left)
 
 
 class _Node:
-    """Half of a cycle, which only the garbage collector can free."""
+    """Half of a cycle."""
 
-    def __init__(self, payload: list[int]) -> None:
+    def __init__(self, payload: int) -> None:
         self.payload = payload
         self.other: _Node | None = None
 
