@@ -29,6 +29,7 @@ from agent_perf.gate import exit_code, failing, judge, judge_instructions, waive
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, RecordingPair, build_view, write_reports
 from agent_perf.repository import WORKTREE
+from agent_perf.stats import LOOKS
 from agent_perf.suite import Duets, InstructionCounts
 
 _BASELINE = "baseline:"
@@ -247,7 +248,7 @@ def _with_resources(
         only=options.only,
         interval_s=options.resources_interval_s,
         time_budget_s=options.time_budget_s,
-        rounds_max=options.rounds,
+        rounds_max=options.rounds_max or LOOKS[-1],
         progress=progress,
     )
     return replace(
