@@ -5,8 +5,18 @@ Sampled evidence: interleaved rounds of base and head, and what the machine did 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from agent_perf.errors import SampleError
+
+_PRESSURE_MAX: Final = 0.5
+_STEAL_MAX: Final = 0.1
+"""
+Shares of a round beyond which the machine counts as busy.
+
+Some task waited for more than half of the time, or each tenth moment went to other guests:
+what a call then took on a wall clock is mostly what it waited.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,12 @@ class RoundConditions:
                 raise SampleError(f"{name}_ratio={share} of a round; want a share from 0 to 1")
         if self.switches_count is not None and self.switches_count < 0:
             raise SampleError(f"switches_count={self.switches_count} of a round; want >= 0")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the machine was so busy that a wall clock tells little; False if unknown."""
+        pressure, steal = self.pressure_ratio or 0.0, self.steal_ratio or 0.0
+        return pressure > _PRESSURE_MAX or steal > _STEAL_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from agent_perf.report.distribution import draw_distribution, draw_shift
 from agent_perf.report.drawing import Chart, Table
 from agent_perf.report.facts import scenario_and_loads
 from agent_perf.report.resource_charts import draw_resources, resource_table
-from agent_perf.report.rounds import draw_rounds
+from agent_perf.report.rounds import draw_confirmation, draw_rounds
+from agent_perf.report.sampling import confirmation_words, rounds_words
 from agent_perf.report.standing import Standing
 from agent_perf.report.tables import metrics_table, path_table, work_table
 from agent_perf.report.text import change, plural, sentence
@@ -97,8 +98,28 @@ def _points(standing: Standing) -> list[Point]:
     if head is not None:
         points.append(Point(lead="Load", text=_load(standing)))
     lead = standing.lead
+    points.extend(_sampling(standing))
     if lead is not None and lead.verdict is Verdict.UNDECIDED:
         points.append(Point(lead="Undecided", text=sentence(lead.reason)))
+    return points
+
+
+def _sampling(standing: Standing) -> list[Point]:
+    """Return how the leading metric was sampled, and every confirmation."""
+    points: list[Point] = []
+    lead = standing.lead
+    if lead is not None and lead.metric in standing.duets:
+        words = rounds_words(lead, standing.duets[lead.metric])
+        if words:
+            points.append(Point(lead=f"Sampled, {metric_label(lead.metric)}", text=f"{words}."))
+    points.extend(
+        Point(
+            lead=f"Measured again, {metric_label(one.metric)}",
+            text=sentence(confirmation_words(one.confirmation)),
+        )
+        for one in standing.comparisons
+        if one.confirmation is not None
+    )
     return points
 
 
@@ -121,11 +142,10 @@ def _charts(standing: Standing) -> list[Chart]:
         charts.append(draw_distribution(base, head, standing.target("latency.p95")))
     if base is not None and head is not None:
         charts.append(draw_shift(base, head))
-    charts.extend(
-        draw_rounds(standing.duets[one.metric], one)
-        for one in standing.comparisons
-        if one.metric in standing.duets and _has_rounds_to_see(standing, one)
-    )
+    for one in standing.comparisons:
+        if one.metric in standing.duets and _has_rounds_to_see(standing, one):
+            charts.append(draw_rounds(standing.duets[one.metric], one))
+            charts.append(draw_confirmation(standing.duets[one.metric], one))
     if base is not None or head is not None:
         charts.append(
             draw_waterfall(base.exemplar if base else None, head.exemplar if head else None)

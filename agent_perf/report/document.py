@@ -15,7 +15,9 @@ from agent_perf.records import (
     Breach,
     Cause,
     Comparison,
+    Confirmation,
     Decision,
+    DuetRun,
     Evidence,
     Failure,
     Verdict,
@@ -65,6 +67,7 @@ def comparison_document(
             for one in standings
         ],
         "comparisons": [_comparison(one) for one in decision.comparisons],
+        "rounds": [_rounds(duet) for one in standings for duet in one.duets.values()],
         "breaches": [_breach(one) for one in decision.breaches],
         "failures": [_failure(one) for one in decision.failures],
         "waivers": [_waiver(one) for one in decision.waivers],
@@ -142,6 +145,37 @@ def _comparison(one: Comparison) -> dict[str, object]:
         "reason_code": reason_code(one),
         "reason": one.reason,
         "sample_count": one.sample_count,
+        "confirmation": None if one.confirmation is None else _confirmation(one.confirmation),
+    }
+
+
+def _confirmation(one: Confirmation) -> dict[str, object]:
+    return {
+        "change_ratio": _number(one.change_ratio),
+        "interval": _pair(one.interval),
+        "round_count": one.round_count,
+        "verdict": one.verdict.value,
+    }
+
+
+def _rounds(duet: DuetRun) -> dict[str, object]:
+    return {
+        "benchmark": duet.benchmark,
+        "metric": duet.metric,
+        "unit": duet.unit,
+        "calls_per_round": duet.calls_per_round,
+        "base": [_number(value) for value in duet.base],
+        "head": [_number(value) for value in duet.head],
+        "conditions": [
+            {
+                "pressure_ratio": _number(one.pressure_ratio),
+                "steal_ratio": _number(one.steal_ratio),
+                "switches_count": one.switches_count,
+                "busy": one.is_busy,
+            }
+            for one in duet.conditions
+        ],
+        "confirmation": None if duet.confirmation is None else _rounds(duet.confirmation),
     }
 
 

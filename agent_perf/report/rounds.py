@@ -5,14 +5,30 @@ The chart of a sampled benchmark: the change in each interleaved round.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final
 
-from agent_perf.records import Comparison, DuetRun
+from agent_perf.records import Comparison, DuetRun, RoundConditions
 from agent_perf.report.axis import across_scale, bottom_axis, left_axis, scale_over
 from agent_perf.report.drawing import Box, Chart, Dot, Key, Line, Table, percent, pixels
 from agent_perf.report.text import change, interval, limit, quantity
 
 _HEIGHT_PX: Final = 200
+
+
+def draw_confirmation(duet: DuetRun, comparison: Comparison) -> Chart | None:
+    """
+    Return the chart of the fresh rounds that were to confirm a regression; None without any.
+
+    Args:
+        duet: Its first rounds, with their confirmation.
+        comparison: What they all came to.
+    """
+    again = comparison.confirmation
+    if duet.confirmation is None or again is None:
+        return None
+    chart = draw_rounds(duet.confirmation, replace(comparison, interval=again.interval))
+    return chart and replace(chart, title=f"Measured again: {chart.title}")
 
 
 def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
@@ -75,19 +91,37 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
 
 
 def _table(duet: DuetRun) -> Table:
+    rows: list[tuple[str, ...]] = [
+        (
+            str(index + 1),
+            quantity(base, duet.unit),
+            quantity(head, duet.unit),
+            change(head / base - 1 if base else None),
+        )
+        for index, (base, head) in enumerate(zip(duet.base, duet.head, strict=True))
+    ]
+    header: tuple[str, ...] = ("Round", "Base", "Head", "Change")
+    if duet.conditions:
+        header = (*header, "CPU awaited", "Stolen", "Switches")
+        told = zip(rows, duet.conditions, strict=True)
+        rows = [(*row, *_conditions(one)) for row, one in told]
     return Table(
         caption=f"{duet.metric} of each round, {duet.calls_per_round} calls a side",
-        header=("Round", "Base", "Head", "Change"),
-        rows=tuple(
-            (
-                str(index + 1),
-                quantity(base, duet.unit),
-                quantity(head, duet.unit),
-                change(head / base - 1 if base else None),
-            )
-            for index, (base, head) in enumerate(zip(duet.base, duet.head, strict=True))
-        ),
+        header=header,
+        rows=tuple(rows),
     )
+
+
+def _conditions(one: RoundConditions) -> tuple[str, str, str]:
+    return (
+        _share(one.pressure_ratio),
+        _share(one.steal_ratio),
+        "–" if one.switches_count is None else str(one.switches_count),
+    )
+
+
+def _share(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio * 100:.0f}\u00a0%"
 
 
 def _tick(ratio: float) -> str:

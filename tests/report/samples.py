@@ -13,6 +13,7 @@ from agent_perf.records import (
     Breach,
     Cause,
     Comparison,
+    Confirmation,
     Decision,
     DuetRun,
     Environment,
@@ -22,6 +23,7 @@ from agent_perf.records import (
     OperationTotal,
     Outcome,
     Point,
+    RoundConditions,
     Run,
     Shift,
     Span,
@@ -247,8 +249,14 @@ def steady() -> tuple[Decision, dict[str, Run], dict[str, Run]]:
 
 
 def sampled() -> tuple[Decision, tuple[DuetRun, ...]]:
-    """Two sampled benchmarks: one cannot be decided, one is fine."""
+    """Three sampled benchmarks: one cannot be decided, one not confirmed, one is fine."""
     base = tuple(31e-6 + index * 2e-7 for index in range(12))
+    conditions = tuple(
+        RoundConditions(
+            pressure_ratio=0.9 if busy else 0.04, steal_ratio=0.0, switches_count=31 if busy else 2
+        )
+        for busy in (True, False, False, False, True, True, *[False] * 6)
+    )
     noisy = (1.31, 0.98, 1.22, 1.04, 0.94, 1.28, 1.11, 1.02, 1.35, 0.99, 1.2, 1.06)
     quiet = (1.01, 0.99, 1.0, 1.02, 1.01, 0.98, 1.0, 1.01, 0.99, 1.0, 1.01, 1.0)
     duets = tuple(
@@ -259,12 +267,22 @@ def sampled() -> tuple[Decision, tuple[DuetRun, ...]]:
             base=base,
             head=tuple(one * by for one, by in zip(base, factors, strict=True)),
             calls_per_round=200,
+            conditions=conditions,
         )
         for name, factors in (
             ("cache.Memory.cpu_get_hit", noisy),
             ("pool.Checkout.cpu_fast", quiet),
         )
     )
+    suspected = replace(
+        duets[1],
+        benchmark="queue.Take.cpu_one",
+        head=tuple(one * 1.22 for one in duets[1].head),
+    )
+    again = replace(
+        duets[1], benchmark=suspected.benchmark, base=base[:5], head=base[:5], conditions=()
+    )
+    duets = (*duets, replace(suspected, confirmation=again))
 
     def comparison(
         name: str, change: float, low_high: tuple[float, float], verdict: Verdict, reason: str
@@ -298,6 +316,21 @@ def sampled() -> tuple[Decision, tuple[DuetRun, ...]]:
             ),
             comparison(
                 "pool.Checkout.cpu_fast", 0.003, (-0.006, 0.012), Verdict.UNCHANGED, "within noise"
+            ),
+            replace(
+                comparison(
+                    "queue.Take.cpu_one",
+                    0.224,
+                    (0.213, 0.235),
+                    Verdict.UNDECIDED,
+                    "suspected after 12 rounds, and 5 fresh ones do not uphold it",
+                ),
+                confirmation=Confirmation(
+                    change_ratio=0.0,
+                    interval=(-0.01, 0.01),
+                    round_count=5,
+                    verdict=Verdict.UNCHANGED,
+                ),
             ),
         ),
         breaches=(),
