@@ -1,0 +1,30 @@
+"""
+Change points: our method and those of others, on real and made histories.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_PAGE: Final = Path(__file__).parents[3] / "docs" / "verdict-study.md"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, print, and write the section of the page."""
+    parser = argparse.ArgumentParser(prog="python -m tools.study history", description=__doc__)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with clones of the sources; what is read from them is kept there",
+    )
+    parser.add_argument("--count", type=int, default=200, help="series in a collection (200)")
+    parser.add_argument("--page", type=Path, default=_PAGE, help="the page to write into")
+    options = parser.parse_args(arguments)
+    # The peers are installed only where they are measured.
+    from tools.study.history.run import run
+
+    run(options.data, options.count, options.page)

@@ -1,0 +1,212 @@
+"""
+The section "History" of docs/verdict-study.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.study.history.agreement import Agreement
+from tools.study.history.archives import ARCHIVES
+from tools.study.history.scores import REACH, Score, f1_difference
+from tools.study.history.series import Collection
+
+_RIVALS: Final = ("asv steps", "Otava", "PELT", "Perfherder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """
+    What the section tells.
+
+    Attributes:
+        ours: Name of our method.
+        peers: Packages that were compared, with versions.
+        real: Collections of real noise.
+        made: Collections of made noise.
+        scores: Name of method to name of collection to score.
+        tuned: Names of those methods that are the best of their family on the tuning halves.
+        times_ms: Name of method to milliseconds a series.
+        agreements: Name of archive to name of method to agreement.
+        pair_counts: Name of archive to its number of benchmarks on two machines.
+    """
+
+    ours: str
+    peers: str
+    real: Sequence[Collection]
+    made: Sequence[Collection]
+    scores: Mapping[str, Mapping[str, Score]]
+    tuned: Sequence[str]
+    times_ms: Mapping[str, float]
+    agreements: Mapping[str, Mapping[str, Agreement]]
+    pair_counts: Mapping[str, int]
+
+
+def write_section(page: Path, results: Results) -> None:
+    """Put *results* under the heading "History" of *page*, in place of what was there."""
+    section = f"## History\n\n{text_of(results).strip()}\n"
+    before = page.read_text() if page.exists() else "# How far verdicts can be trusted\n"
+    found = re.search(r"^## History\n.*?(?=^## |\Z)", before, re.MULTILINE | re.DOTALL)
+    if found:
+        tail = before[found.end() :]
+        section += "\n" if tail else ""
+        page.write_text(before[: found.start()] + section + tail)
+    else:
+        page.write_text(f"{before.rstrip()}\n\n{section}")
+
+
+def text_of(results: Results) -> str:
+    """Return the section without its heading."""
+    return "\n\n".join(
+        [
+            _INTRO,
+            "### Real noise, planted changes",
+            "F1, and the share of series without a change in which something was found.",
+            _table(results, results.real),
+            _shares(results),
+            "### Made noise, planted changes",
+            _table(results, results.made),
+            "### Surely better?",
+            _margins(results),
+            "### Whole histories of two machines",
+            _agreements(results),
+            "### Sources",
+            _sources(results),
+        ]
+    )
+
+
+def _table(results: Results, collections: Sequence[Collection]) -> str:
+    rows = [
+        ["method", *(f"{one.name} ({len(one.series)})" for one in collections), "ms"],
+        ["---", *("--:" for _ in collections), "--:"],
+    ]
+    for name, row in results.scores.items():
+        cells = [_cell(results, name, row[one.name], one.name) for one in collections]
+        rows.append([_label(results, name), *cells, f"{results.times_ms[name]:.2f}"])
+    return _lines(rows)
+
+
+def _cell(results: Results, name: str, score: Score, collection: str) -> str:
+    text = f"{score.f1:.3f}, {score.null_ratio:.1%}"
+    best = max(row[collection].f1 for row in results.scores.values())
+    return f"**{text}**" if score.f1 == best else text
+
+
+def _label(results: Results, name: str) -> str:
+    return f"{name} †" if name in results.tuned else name
+
+
+def _shares(results: Results) -> str:
+    """Precision, recall by size and error of place, over all collections of real noise."""
+    sizes = sorted(
+        {size for row in results.scores.values() for one in row.values() for size in one.by_ratio}
+    )
+    rows = [
+        ["method", "precision", "recall", *(f"{size:.0%} found" for size in sizes), "off by"],
+        ["---", *("--:" for _ in range(len(sizes) + 3))],
+    ]
+    for name, row in results.scores.items():
+        scores = [row[one.name] for one in results.real]
+        hits, false_alarms, misses = sum(one.counts.sum(axis=0) for one in scores)
+        found = []
+        for size in sizes:
+            got = sum(one.by_ratio.get(size, (0, 0))[0] for one in scores)
+            planted = sum(one.by_ratio.get(size, (0, 0))[1] for one in scores)
+            found.append(f"{got / planted:.0%}")
+        errors = [error for one in scores for error in one.errors]
+        rows.append(
+            [
+                _label(results, name),
+                f"{hits / max(1, hits + false_alarms):.3f}",
+                f"{hits / (hits + misses):.3f}",
+                *found,
+                f"{sum(errors) / max(1, len(errors)):.2f}",
+            ]
+        )
+    return (
+        "All of these together; *off by* is the mean distance of what was found from its place, in "
+        f"commits:\n\n{_lines(rows)}"
+    )
+
+
+def _margins(results: Results) -> str:
+    collections = [*results.real, *results.made]
+    rivals = [name for name in results.scores if name.startswith(_RIVALS)]
+    rows = [["against", *(one.name for one in collections)], ["---", *("--:" for _ in collections)]]
+    for name in rivals:
+        cells = []
+        for one in collections:
+            low, high = f1_difference(
+                results.scores[results.ours][one.name], results.scores[name][one.name]
+            )
+            text = f"{low:+.3f} to {high:+.3f}"
+            cells.append(f"**{text}**" if high < 0 else text)
+        rows.append([_label(results, name), *cells])
+    return (
+        "95 % intervals of how much higher the F1 of agent-perf is (series drawn again 2,000 "
+        f"times); **bold** where it is surely lower:\n\n{_lines(rows)}"
+    )
+
+
+def _agreements(results: Results) -> str:
+    parts = [_PAIRS]
+    for archive, row in results.agreements.items():
+        rows = [
+            ["method", "found", "confirmed", "by chance", "beyond chance"],
+            ["---", "--:", "--:", "--:", "--:"],
+        ]
+        for name, one in row.items():
+            share = one.confirmed / max(1, one.found)
+            rows.append(
+                [
+                    _label(results, name),
+                    f"{one.found:,}",
+                    f"{one.confirmed:,} ({share:.0%})",
+                    f"{one.by_chance:.0f}",
+                    f"{one.confirmed - one.by_chance:.0f}",
+                ]
+            )
+        parts.append(f"{archive}, {results.pair_counts[archive]} benchmarks:\n\n{_lines(rows)}")
+    return "\n\n".join(parts)
+
+
+def _sources(results: Results) -> str:
+    rows = [["source", "at", "licence"], ["---", "---", "---"]]
+    rows += [[one.repository, f"`{one.commit[:12]}`", one.licence] for one in ARCHIVES]
+    return (
+        "Clones of these hold the data; none of it is kept here. *Own noise* is kept, in "
+        "`tests/tools/history/noise.npz`: `python -m tools.study.history.noise` collected it on "
+        f"two shared cores, busy with other work.\n\n{_lines(rows)}\n\n"
+        f"Peers: {results.peers}. Not reached, so not told of: Mozilla's labelled alerts (their "
+        "repository is larger than could be copied here) and MongoDB's labelled series."
+    )
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+_PAIRS: Final = f"""
+Nothing planted, nothing chosen: some benchmarks were run by two machines. What one tells is
+*confirmed* if the other tells it at the same time, within {REACH} commits. *By chance*: confirmed
+when one history is turned against the other; the difference is real changes, found twice. Some
+changes rightly show on one machine only.
+""".strip()
+
+_INTRO: Final = f"""
+Made by `tox -e study -- history --data FOLDER`; *FOLDER* holds clones of the sources.
+
+Each series is quiet by a rule that knows no detector: medians of blocks of 40 and of 20 commits,
+and of the first and last 10 and 5, lie within 2 % of the whole or within what the scatter explains.
+Into every other one 1 or 2 changes (1 to 5 into the longer made ones) of 5 to 30 % are planted, up
+and down, at least 15 commits apart. A change found within {REACH} commits of a planted one is that
+one. Real windows have 200 commits, made ones 300. Methods were tuned on half of the benchmarks of
+numpy-bench and on made series with other seeds; what is told here is the rest. † is the setting
+of a method with the best mean F1 there, among those that `tools/study/history/methods.py` lists;
+the others are their authors' own. Times are CPU time a series, taken in turns in one run.
+""".strip()
