@@ -25,6 +25,7 @@ from agent_perf.records import (
     DuetRun,
     Failure,
     LoadRun,
+    MachineNoise,
     ResourceRun,
     Run,
     Step,
@@ -169,6 +170,16 @@ def dump_cassette(cassette: Cassette) -> bytes:
 def load_cassette(data: bytes, source: str) -> Cassette:
     """Return the cassette in a file's content; errors as in load_run."""
     return _load("cassette", data, source, Cassette)
+
+
+def dump_noise(noise: MachineNoise) -> bytes:
+    """Return what a machine adds to measurements as a file's content."""
+    return _dump("machine_noise", noise)
+
+
+def load_noise(data: bytes, source: str) -> MachineNoise:
+    """Return what a machine adds from a file's content; errors as in load_run."""
+    return _load("machine_noise", data, source, MachineNoise)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

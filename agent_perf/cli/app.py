@@ -24,6 +24,7 @@ from agent_perf.cli.options import (
     reports_option,
     resources_option,
     tier_option,
+    time_budget_option,
     undecided_option,
 )
 from agent_perf.cli.resource_verbs import resources
@@ -80,15 +81,7 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     help="Count the instructions of micro-benchmarks, too, by valgrind: 50 times as slow as to run "
     "them; from the configuration if not given.",
 )
-@click.option(
-    "--time-budget",
-    "time_budget_s",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="After this long, no further round of sampled benchmarks is begun.",
-)
+@time_budget_option
 @click.option(
     "--rounds",
     "rounds_max",
@@ -253,6 +246,24 @@ def selftest(patterns: tuple[str, ...], **options: Any) -> None:
     from agent_perf.cli.selftest import SelftestOptions, run_selftest
 
     end(run_selftest(patterns, SelftestOptions(**options)))
+
+
+@cli.command()
+@only_option
+@time_budget_option
+@click.option("--noise/--no-noise", default=True, help="Whether to measure benchmarks at all.")
+@format_option
+def doctor(**options: Any) -> None:
+    """
+    Is this machine fit to measure, and how much noise does it add?
+
+    Measures micro-benchmarks against themselves and tells how many rounds verdicts take;
+    reports tell of it from then on. Exit codes: 0 healthy, 3 something is broken, 4 a limit
+    of 15 % cannot be judged here.
+    """
+    from agent_perf.cli.doctor import DoctorOptions, diagnose
+
+    end(diagnose(DoctorOptions(**options)))
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
+from agent_perf.cli.doctor import known_noise
 from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.instructions import count_commits, instructions_wanted
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
@@ -123,6 +124,7 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         commands=[*_commands(decision), *accept_commands(failing(decision, project.policy))],
         subjects=_subjects(project, evidence),
         recordings=evidence.recordings,
+        noise=known_noise(project) if evidence.duets else None,
     )
     paths = write_reports(project.root / (options.reports or project.config.reports), view)
     show_decision(decision, paths, options.form)

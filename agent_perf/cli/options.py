@@ -54,3 +54,12 @@ resources_option = click.option(
     metavar="[SECONDS]",
     help="Also sample CPU, memory and more of each scenario's process, so often  [0.5].",
 )
+time_budget_option = click.option(
+    "--time-budget",
+    "time_budget_s",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="After this long, no further round of sampled benchmarks is begun.",
+)

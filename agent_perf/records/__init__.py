@@ -20,6 +20,7 @@ from agent_perf.records.judgement import (
     Verdict,
 )
 from agent_perf.records.load_run import LoadRun
+from agent_perf.records.machine import Machine, MachineNoise, MetricNoise, RoundsNeeded
 from agent_perf.records.measurement import (
     Environment,
     Evidence,
@@ -64,7 +65,10 @@ __all__ = [
     "Lapse",
     "LatencySummary",
     "LoadRun",
+    "Machine",
+    "MachineNoise",
     "Metric",
+    "MetricNoise",
     "OperationTotal",
     "Outcome",
     "Point",
@@ -74,6 +78,7 @@ __all__ = [
     "ResourceRun",
     "ResourceSeries",
     "RoundConditions",
+    "RoundsNeeded",
     "Run",
     "Series",
     "Shift",

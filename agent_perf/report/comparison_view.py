@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agent_perf.records import Decision, DuetRun, Run, Step, Verdict
+from agent_perf.records import Decision, DuetRun, MachineNoise, Run, Step, Verdict
 from agent_perf.report.band import make_band
 from agent_perf.report.cases import comparison_cases
 from agent_perf.report.details import CHARTED_MAX, make_details
@@ -34,6 +34,7 @@ def build_view(  # noqa: PLR0913 (each is optional, and named where it is given)
     commands: Sequence[Command] = (),
     subjects: Mapping[str, str] | None = None,
     recordings: Mapping[str, RecordingPair] | None = None,
+    noise: MachineNoise | None = None,
 ) -> View:
     """
     Return the report on head against base.
@@ -48,8 +49,9 @@ def build_view(  # noqa: PLR0913 (each is optional, and named where it is given)
         commands: What to type next, as it stands.
         subjects: Commit to the first line of its message.
         recordings: Benchmark to what it took, base and head, for the charts.
+        noise: What the machine adds to sampled metrics; None if it is not known.
     """
-    decision, title = scrub(decision), scrub(title)
+    decision, title, noise = scrub(decision), scrub(title), scrub(noise)
     standings = gather(
         decision,
         scrub(base_runs),
@@ -72,7 +74,7 @@ def build_view(  # noqa: PLR0913 (each is optional, and named where it is given)
         band=band,
         facts=(
             why(decision, standings),
-            how_sure(decision, standings),
+            how_sure(decision, standings, noise),
             which_commit(decision, scrub(dict(subjects or {})), scrub(tuple(history))),
             next_step(decision, scrub(tuple(commands))),
         ),
@@ -85,7 +87,7 @@ def build_view(  # noqa: PLR0913 (each is optional, and named where it is given)
         troubles=troubles,
         waivers=waiver_table(decision.waivers),
         environment=environment_table(first.base, first.head) if first else None,
-        document=comparison_document(decision, standings, title),
+        document=comparison_document(decision, standings, title, noise),
         cases=comparison_cases(decision, standings),
     )
 

@@ -20,9 +20,11 @@ from agent_perf.records import (
     DuetRun,
     Evidence,
     Failure,
+    MachineNoise,
     Verdict,
     WaiverUse,
 )
+from agent_perf.report.machine_noise import noise_document
 from agent_perf.report.past import Past
 from agent_perf.report.standing import Standing
 
@@ -47,7 +49,7 @@ _OTHER_CODES: Final = {
 
 
 def comparison_document(
-    decision: Decision, standings: Sequence[Standing], title: str
+    decision: Decision, standings: Sequence[Standing], title: str, noise: MachineNoise | None
 ) -> dict[str, object]:
     """Return the document of a comparison of two commits."""
     return {
@@ -73,6 +75,7 @@ def comparison_document(
         "waivers": [_waiver(one) for one in decision.waivers],
         "lines": list(decision.lines),
         "warnings": list(decision.warnings),
+        "machine_noise": None if noise is None else noise_document(noise),
     }
 
 

@@ -7,7 +7,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agent_perf.records import Decision, Evidence, Outcome, Run, Step, Verdict, WaiverState
+from agent_perf.records import (
+    Decision,
+    Evidence,
+    MachineNoise,
+    Outcome,
+    Run,
+    Step,
+    Verdict,
+    WaiverState,
+)
+from agent_perf.report.machine_noise import noise_point
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import (
     ARROW,
@@ -55,8 +65,8 @@ def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
     return Fact(question="Why", points=_first(points))
 
 
-def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
-    """Return on what evidence the verdict stands."""
+def how_sure(decision: Decision, standings: Sequence[Standing], noise: MachineNoise | None) -> Fact:
+    """Return on what evidence the verdict stands; *noise* is this machine's, if it is known."""
     points: list[Point] = []
     kinds = [
         {one.evidence for one in standing.comparisons if one.metric != INSTRUCTIONS}
@@ -84,6 +94,8 @@ def how_sure(decision: Decision, standings: Sequence[Standing]) -> Fact:
                 "98 % interval leaves the room for noise.",
             )
         )
+        if noise is not None and noise.metrics:
+            points.append(noise_point(noise))
     points.extend(_counted(decision))
     points.extend(Point(lead="Note", text=sentence(warning)) for warning in decision.warnings)
     if not points:

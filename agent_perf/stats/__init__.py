@@ -15,9 +15,12 @@ from agent_perf.stats.instructions import (
     compare_instructions,
     wants_second_count,
 )
+from agent_perf.stats.noise import NOISE_LIMITS, NOISE_ROUNDS_MIN, design_effect, metric_noise
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
+from agent_perf.stats.rounds_needed import rounds_needed
 from agent_perf.stats.sampled import judge_duets, open_confirmations, open_duets
+from agent_perf.stats.scale import robust_scale
 from agent_perf.stats.steady import StateTotal, SteadyState, WindowEffect, steady_state
 from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.summary import summarize, work_metric
@@ -35,6 +38,8 @@ __all__ = [
     "EFFECT_RATIO",
     "INSTRUCTIONS",
     "LOOKS",
+    "NOISE_LIMITS",
+    "NOISE_ROUNDS_MIN",
     "ChangePoint",
     "Direction",
     "PairedShift",
@@ -46,9 +51,11 @@ __all__ = [
     "compare_duet",
     "compare_exact",
     "compare_instructions",
+    "design_effect",
     "direction",
     "exact_change_points",
     "judge_duets",
+    "metric_noise",
     "missing_because",
     "nearest_rank",
     "needs_more_rounds",
@@ -57,6 +64,8 @@ __all__ = [
     "paired_shift",
     "resource_duets",
     "resource_metrics",
+    "robust_scale",
+    "rounds_needed",
     "samples_needed",
     "steady_state",
     "summarize",

@@ -16,6 +16,14 @@ from agent_perf.suite.declaration import Scenario, scenario
 from agent_perf.suite.duet import DuetPlan, Duets, RoundNote, run_duets
 from agent_perf.suite.error_cases import ErrorCase, error_cases
 from agent_perf.suite.fork import Broken, run_in_fork
+from agent_perf.suite.health import (
+    Fitness,
+    HealthCheck,
+    installation_check,
+    machine_checks,
+    presence_check,
+    repository_checks,
+)
 from agent_perf.suite.instructions import (
     CountPlan,
     InstructionCounts,
@@ -23,6 +31,7 @@ from agent_perf.suite.instructions import (
     require_callgrind,
 )
 from agent_perf.suite.loading import run_load
+from agent_perf.suite.noise import NoiseFindings, NoisePlan, measure_noise
 from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.schedule import Schedule, Turn, fixed_rounds, sequential
@@ -43,7 +52,11 @@ __all__ = [
     "Duets",
     "ErrorCase",
     "Event",
+    "Fitness",
+    "HealthCheck",
     "InstructionCounts",
+    "NoiseFindings",
+    "NoisePlan",
     "Request",
     "ResourcePlan",
     "ResourceRounds",
@@ -63,11 +76,16 @@ __all__ = [
     "find_capacity",
     "fixed_rounds",
     "goodput_at_least",
+    "installation_check",
     "lay_out",
     "load_catalog",
+    "machine_checks",
+    "measure_noise",
     "measure_tree",
+    "presence_check",
     "probe_at",
     "recovers_within",
+    "repository_checks",
     "require_callgrind",
     "run_cases",
     "run_duets",

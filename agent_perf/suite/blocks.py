@@ -45,6 +45,17 @@ def round_statistics(base: Sequence[Block], head: Sequence[Block]) -> dict[str, 
     }
 
 
+def block_changes(base: Sequence[Block], head: Sequence[Block]) -> tuple[float, ...]:
+    """
+    Return log(head / base) of the medians of each pair of blocks.
+
+    Args:
+        base: As for round_statistics.
+        head: Likewise.
+    """
+    return tuple(math.log(median(h) / median(b)) for b, h in zip(base, head, strict=True))
+
+
 def _normalised(blocks: Sequence[Block], speeds: Sequence[float]) -> list[float]:
     """Return all calls in ascending order, each divided by the speed of its pair of blocks."""
     pairs = zip(blocks, speeds, strict=True)

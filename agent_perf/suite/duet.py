@@ -98,7 +98,11 @@ class Duets:
 
 
 def run_duets(
-    plan: DuetPlan, *, schedule: Schedule, on_round: Callable[[RoundNote], None]
+    plan: DuetPlan,
+    *,
+    schedule: Schedule,
+    on_round: Callable[[RoundNote], None],
+    on_measured: Callable[[Measured], None] = lambda _: None,
 ) -> Duets:
     """
     Return the interleaved rounds of all micro-benchmarks that base and head share.
@@ -109,8 +113,9 @@ def run_duets(
         plan: What is compared.
         schedule: Says after each round what the next one measures.
         on_round: Told of each round before it begins.
+        on_measured: Told of each benchmark's part of a round, when the round is over.
     """
-    rounds = _Rounds(plan)
+    rounds = _Rounds(plan, on_measured)
     number = 0
     interrupted = False
     start_s = time.monotonic()
@@ -143,10 +148,11 @@ def run_duets(
 class _Rounds:
     """All that was measured so far, and how to measure more."""
 
-    def __init__(self, plan: DuetPlan) -> None:
+    def __init__(self, plan: DuetPlan, on_measured: Callable[[Measured], None]) -> None:
         self.runs: dict[tuple[str, str], DuetRun] = {}
         self.failures: dict[str, Failure] = {}
         self._plan = plan
+        self._on_measured = on_measured
         self._dice = random.Random(plan.seed)
         self._items: dict[str, Item] = {}
         self._sizes: dict[str, Size] = {}
@@ -222,6 +228,7 @@ class _Rounds:
         ]
         for one in _in_lanes(orders):
             self._take(one, turn, wanted, known)
+            self._on_measured(one)
 
     def _take(
         self, one: Measured, turn: Turn, wanted: set[tuple[str, str]], known: set[tuple[str, str]]

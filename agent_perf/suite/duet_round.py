@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agent_perf.records import Failure, RoundConditions
-from agent_perf.suite.blocks import Block, Pair, round_statistics
+from agent_perf.suite.blocks import Block, Pair, block_changes, round_statistics
 from agent_perf.suite.conditions import conditions_between, read_counters
 from agent_perf.suite.duet_worker import Answer, Demand
 from agent_perf.suite.lanes import Group, Item
@@ -90,6 +90,7 @@ class Measured:
         size: How it was measured; None for memory, or if that is not known yet.
         conditions: What the machine did meanwhile; None if it failed.
         spent_s: Real seconds that it took.
+        block_changes: log(head / base) of the medians of each pair of blocks; empty for memory.
     """
 
     item: Item
@@ -98,6 +99,7 @@ class Measured:
     size: Size | None = None
     conditions: RoundConditions | None = None
     spent_s: float
+    block_changes: tuple[float, ...] = ()
 
 
 def measure_round(order: Order, stop: threading.Event) -> Iterator[Measured]:
@@ -182,6 +184,7 @@ def _measure_group(
             size=turn.size,
             conditions=conditions_between(start, end, switches_count),
             spent_s=end.at_s - start.at_s,
+            block_changes=turn.block_changes,
         )
 
 
@@ -209,6 +212,7 @@ class _Turn:
     def __init__(self, *, order: Order, item: Item, sides: Sides, dice: random.Random) -> None:
         self.asked: SideName = "base"
         self.size = order.sizes.get(item.name)
+        self.block_changes: tuple[float, ...] = ()
         self._item = item
         self._sides = sides
         self._dice = dice
@@ -233,6 +237,7 @@ class _Turn:
                 blocks[side_name].append(self._ask(side_name, block).call_s)
         for side_name in self._order():
             switches_count += self._ask(side_name, done).switches_count
+        self.block_changes = block_changes(blocks["base"], blocks["head"])
         return {
             f"{self._item.kind}.{name}": pair
             for name, pair in round_statistics(blocks["base"], blocks["head"]).items()

@@ -20,10 +20,14 @@ from agent_perf.records import (
     Evidence,
     Exemplar,
     Failure,
+    Machine,
+    MachineNoise,
+    MetricNoise,
     OperationTotal,
     Outcome,
     Point,
     RoundConditions,
+    RoundsNeeded,
     Run,
     Shift,
     Span,
@@ -246,6 +250,56 @@ def steady() -> tuple[Decision, dict[str, Run], dict[str, Run]]:
         lines=(),
     )
     return decision, {run.benchmark: run for run in base}, {run.benchmark: run for run in head}
+
+
+def _needed(*rounds: int | None) -> tuple[RoundsNeeded, ...]:
+    limits = (0.15, 0.10, 0.05)
+    pairs = zip(limits, rounds, strict=True)
+    return tuple(RoundsNeeded(limit_ratio=limit, round_count=count) for limit, count in pairs)
+
+
+NOISE = MachineNoise(
+    machine=Machine(
+        name="bench-1",
+        system="Linux 6.1",
+        processor="a processor",
+        core_count=4,
+        memory_bytes=8 << 30,
+        swap_used_bytes=0,
+        disk_free_bytes=64 << 30,
+        cpu_clock_step_s=1e-9,
+        wall_clock_step_s=1e-9,
+    ),
+    measured_at="2026-01-31T12:00:00Z",
+    commit="worktree",
+    python="CPython 3.11.7",
+    metrics=(
+        MetricNoise(
+            benchmark="cache.Memory.cpu_get_hit",
+            metric="cpu.p95",
+            round_count=12,
+            noise_ratio=0.142,
+            bias_ratio=0.01,
+            beyond_count=3,
+            rounds_needed=_needed(None, None, None),
+            design_effect=11.5,
+            round_s=0.2,
+        ),
+        MetricNoise(
+            benchmark="pool.Checkout.cpu_fast",
+            metric="cpu.p95",
+            round_count=12,
+            noise_ratio=0.012,
+            bias_ratio=-0.001,
+            beyond_count=0,
+            rounds_needed=_needed(5, 5, 8),
+            design_effect=3.2,
+            round_s=0.2,
+        ),
+    ),
+    spent_s=48.0,
+)
+"""A machine on which one of two metrics is too noisy for any limit."""
 
 
 def sampled() -> tuple[Decision, tuple[DuetRun, ...]]:

@@ -68,6 +68,7 @@ def undecided() -> View:
         base_runs={},
         head_runs={},
         duets=duets,
+        noise=samples.NOISE,
         title="shop-assistant",
         commands=[Command(purpose="Measure longer", line="agent-perf compare 36a4e77 9a81b4c")],
     )
