@@ -26,6 +26,8 @@ class JudgeOptions:
 
     base: tuple[Path, ...]
     head: tuple[Path, ...]
+    base_name: str = ""
+    head_name: str = ""
     any_machine: bool = False
     undecided: str | None = None
     reports: Path | None = None
@@ -46,9 +48,12 @@ def judge_files(options: JudgeOptions) -> int:
     # What these files do not hold, other gates judge: their waivers are not ours to speak of.
     policy = policy_today(project, complete=False)
     sides = TimedSides(
-        base=_read(options.base), head=_read(options.head), any_machine=options.any_machine
+        base=_read(options.base),
+        head=_read(options.head),
+        names=(options.base_name, options.head_name),
+        any_machine=options.any_machine,
     )
-    duets = timed_duets(sides)
+    duets = timed_duets(sides, policy)
     decision = judge_timings(sides, duets, policy)
     view = build_view(
         decision,

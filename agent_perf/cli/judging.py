@@ -48,6 +48,8 @@ def _side(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @click.command(cls=_SidesOfFiles)
 @_side("base")
 @_side("head")
+@click.option("--base-name", default="", help="Of the base, in the report; its commit if known.")
+@click.option("--head-name", default="", help="Likewise.")
 @click.option("--any-machine", is_flag=True, help="Compare machines that differ all the same.")
 @undecided_option
 @reports_option

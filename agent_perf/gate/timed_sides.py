@@ -21,11 +21,13 @@ class TimedSides:
     Attributes:
         base: At least one.
         head: At least one.
+        names: How the report calls base and head; empty for the commit, or the first file.
         any_machine: Whether machines that differ are compared all the same.
     """
 
     base: tuple[TimingFile, ...]
     head: tuple[TimingFile, ...]
+    names: tuple[str, str] = ("", "")
     any_machine: bool = False
 
     def __post_init__(self) -> None:
@@ -46,6 +48,11 @@ class TimedSides:
             _check_machines(files)
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """What base and head are called."""
+        return self.names[0] or _label(self.base), self.names[1] or _label(self.head)
+
+    @property
     def took_turns(self) -> bool:
         """Whether no pair was timed before the one before it was through."""
         pairs = list(zip(*map(in_order, (self.base, self.head)), strict=False))
@@ -60,8 +67,7 @@ def in_order(files: Sequence[TimingFile]) -> list[TimingFile]:
     return sorted(files, key=lambda file: file.at_s)
 
 
-def side_label(files: Sequence[TimingFile]) -> str:
-    """Return the commit that all *files* are of; else the first one's name."""
+def _label(files: Sequence[TimingFile]) -> str:
     commits = {file.commit for file in files}
     if len(commits) == 1 and files[0].commit:
         return files[0].commit
@@ -86,8 +92,8 @@ def doubts(sides: TimedSides) -> Iterator[str]:
             yield f"the files of the {side} are of several commits"
         if any(file.is_dirty for file in files):
             yield f"the {side} was timed with uncommitted changes"
-    if side_label(sides.base) == side_label(sides.head):
-        yield f"base and head are of one commit, {side_label(sides.base)}"
+    if len(set(sides.labels)) == 1:
+        yield f"base and head are of one commit, {sides.labels[0]}"
     yield from _differences(sides)
 
 

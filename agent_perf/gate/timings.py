@@ -13,7 +13,7 @@ from agent_perf.errors import NothingMeasuredError
 from agent_perf.gate.decision import judge
 from agent_perf.gate.policy import Policy
 from agent_perf.gate.prejudged import Prejudged
-from agent_perf.gate.timed_sides import TimedSides, doubts, in_order, side_label
+from agent_perf.gate.timed_sides import TimedSides, doubts, in_order
 from agent_perf.records import (
     Comparison,
     Decision,
@@ -22,21 +22,26 @@ from agent_perf.records import (
     TimingFile,
     Verdict,
 )
-from agent_perf.stats import LOOKS
+from agent_perf.stats import LOOKS, open_confirmations, open_duets
 
 PROCESSES_ADVISED: Final = 2 * LOOKS[0]
-"""A side: half of them find a regression, the other half confirm it."""
+"""A side, at least: the first of them find a regression, the others confirm it."""
 
 
-def timed_duets(sides: TimedSides) -> tuple[DuetRun, ...]:
+def timed_duets(sides: TimedSides, policy: Policy) -> tuple[DuetRun, ...]:
     """
     Return each metric of each benchmark as rounds: a round is a process of either side.
 
     The first process of the base that has it is paired with the first of the head, and so
-    on. From PROCESSES_ADVISED rounds on, the later half confirms the earlier one.
+    on. They are taken as a duet would have measured them: once the first ones call a metric
+    regressed, what comes after is their confirmation.
+
+    Raises:
+        ConfigError: If a metric is limited to ``+0``.
     """
     base, head = _times(sides.base), _times(sides.head)
-    return tuple(_duet(name, base[name], head[name]) for name in base if name in head)
+    duets = (_duet(name, base[name], head[name]) for name in base if name in head)
+    return tuple(_with_confirmation(duet, policy.limit_of(duet)) for duet in duets)
 
 
 def judge_timings(sides: TimedSides, duets: Sequence[DuetRun], policy: Policy) -> Decision:
@@ -65,8 +70,8 @@ def judge_timings(sides: TimedSides, duets: Sequence[DuetRun], policy: Policy) -
         enough,
         (),
         policy,
-        base_label=side_label(sides.base),
-        head_label=side_label(sides.head),
+        base_label=sides.labels[0],
+        head_label=sides.labels[1],
         prejudged=Prejudged(
             comparisons=(*(_too_few(duet, policy) for duet in few), *_lone(sides, policy))
         ),
@@ -96,21 +101,30 @@ def _times(files: Sequence[TimingFile]) -> dict[tuple[str, str], list[_Process]]
 
 def _duet(name: tuple[str, str], base: Sequence[_Process], head: Sequence[_Process]) -> DuetRun:
     benchmark, metric = name
-    count = min(len(base), len(head))
-    half = count // 2 if count >= PROCESSES_ADVISED else count
+    pairs = list(zip(base, head, strict=False))
+    return DuetRun(
+        benchmark=benchmark,
+        metric=metric,
+        unit="s",
+        base=tuple(before.time_s for before, _ in pairs),
+        head=tuple(after.time_s for _, after in pairs),
+        calls_per_round=min(one.call_count for pair in pairs for one in pair),
+    )
 
-    def part(first: int, end: int) -> DuetRun:
-        return DuetRun(
-            benchmark=benchmark,
-            metric=metric,
-            unit="s",
-            base=tuple(one.time_s for one in base[first:end]),
-            head=tuple(one.time_s for one in head[first:end]),
-            calls_per_round=min(one.call_count for one in (*base[first:end], *head[first:end])),
-        )
 
-    again = part(half, count) if half < count else None
-    return replace(part(0, half), confirmation=again)
+def _with_confirmation(duet: DuetRun, limit_ratio: float | None) -> DuetRun:
+    """Return *duet* with the rounds after a suspicion as its confirmation; else as it is."""
+    for look in LOOKS:
+        if look >= len(duet.base):
+            break
+        first = replace(duet, base=duet.base[:look], head=duet.head[:look])
+        if open_duets([first], [limit_ratio]):
+            continue
+        if open_confirmations([first], [limit_ratio]):
+            fresh = replace(duet, base=duet.base[look:], head=duet.head[look:])
+            return replace(first, confirmation=fresh)
+        break
+    return duet
 
 
 def _too_few(duet: DuetRun, policy: Policy) -> Comparison:

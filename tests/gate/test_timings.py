@@ -20,6 +20,7 @@ from agent_perf.records import Decision, Outcome, Timing, TimingFile, Verdict
 MACHINE = {"system": "Linux", "Python": "CPython 3.11"}
 # Noise of a per cent: of fixed values, so that the verdict is the same each time.
 NOISE = (1.0, 1.008, 0.991, 1.004, 0.996, 1.01, 0.99, 1.002, 0.999, 1.006, 0.994, 1.003)
+DEFAULT = make_policy({}, {})
 NAME = "tests/test_a.py::test_get[lru]"
 
 
@@ -54,9 +55,8 @@ def sides(count: int = PROCESSES_ADVISED, by: float = 1.0) -> TimedSides:
 
 
 def decide(timed: TimedSides, **policy: Any) -> Decision:
-    return judge_timings(
-        timed, timed_duets(timed), make_policy(policy.get("limits", {}), policy.get("targets", {}))
-    )
+    rules = make_policy(policy.get("limits", {}), policy.get("targets", {}))
+    return judge_timings(timed, timed_duets(timed, rules), rules)
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,30 @@ def test_many_processes_in_turns_are_judged(by: float, outcome: Outcome) -> None
     assert ("b" * 40, "d" * 40) == (decision.base, decision.head)
 
 
-def test_the_later_half_confirms() -> None:
+def test_the_later_processes_confirm() -> None:
     """
-    From ten pairs on, the later ones are fresh rounds of the earlier ones.
+    Once the first processes call it regressed, the later ones are fresh rounds; where nothing
+    is suspected, all are judged together.
     """
-    (duet,) = timed_duets(sides(11))
-    (few,) = timed_duets(sides(9))
+    (slow,) = timed_duets(sides(11, by=1.5), DEFAULT)
+    (same,) = timed_duets(sides(11), DEFAULT)
 
-    assert duet.confirmation is not None
-    assert (5, 6) == (len(duet.base), len(duet.confirmation.base))
-    assert few.confirmation is None
-    assert 9 == len(few.base)
-    assert 50 == duet.calls_per_round
+    assert slow.confirmation is not None
+    assert (5, 6) == (len(slow.base), len(slow.confirmation.base))
+    assert same.confirmation is None
+    assert 11 == len(same.base)
+    assert 50 == same.calls_per_round
+
+
+def test_what_is_not_confirmed_has_not_regressed() -> None:
+    """
+    Slow in the first five processes alone is no regression.
+    """
+    slow, same = sides(by=1.5), sides()
+    decision = decide(replace(same, head=(*slow.head[:5], *same.head[5:])))
+
+    assert Outcome.FAIL is not decision.outcome
+    assert decision.comparisons[0].confirmation is not None
 
 
 def test_pairs_are_made_by_time() -> None:
@@ -95,7 +107,7 @@ def test_pairs_are_made_by_time() -> None:
     timed = sides()
     shuffled = replace(timed, base=timed.base[::-1], head=timed.head[3:] + timed.head[:3])
 
-    assert timed_duets(timed) == timed_duets(shuffled)
+    assert timed_duets(timed, DEFAULT) == timed_duets(shuffled, DEFAULT)
     assert decide(timed) == decide(shuffled)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def document(
         "datetime": f"2031-12-01T10:{minute:02}:00.5+00:00",
         "version": "5.3.1",
     } | changes
+
+
+def plain_environment() -> dict[str, str]:
+    """The environment without what tells pytest-benchmark to stay off beside xdist."""
+    return {name: word for name, word in os.environ.items() if not name.startswith("PYTEST_XDIST")}
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:

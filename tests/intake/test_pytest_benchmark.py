@@ -13,7 +13,7 @@ import pytest
 
 from agent_perf.errors import SampleError, StoreError
 from agent_perf.intake import read_timings
-from tests.intake.files import COMMITS, document, write
+from tests.intake.files import COMMITS, document, plain_environment, write
 
 REAL = """\
 import pytest
@@ -31,7 +31,6 @@ def test_fails(benchmark):
 """
 
 
-@pytest.mark.slow
 def test_the_real_tool_is_read(tmp_path: Path) -> None:
     """
     A file of the installed version holds its benchmarks, but those that failed; the P95 is
@@ -40,10 +39,17 @@ def test_the_real_tool_is_read(tmp_path: Path) -> None:
     (tmp_path / "test_real.py").write_text(REAL)
     subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
-            *("--benchmark-max-time=0.01", "--benchmark-json=out.json", "test_real.py"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(
+                "-p",
+                "pytest_benchmark.plugin",
+                "--benchmark-max-time=0.01",
+                "--benchmark-json=out.json",
+                "test_real.py",
+            ),
         ],
         cwd=tmp_path,
+        env=plain_environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         check=False,
     )
