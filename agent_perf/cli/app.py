@@ -54,6 +54,7 @@ def cli() -> None:
 @jobs_option
 @cpu_option
 @tier_option
+@resources_option
 @format_option
 def run(refs: tuple[str, ...], **options: Any) -> None:
     """

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from agent_perf.cli.project import Project
 from agent_perf.errors import AgentPerfError
-from agent_perf.records import Failure, Run, Tier
+from agent_perf.records import Failure, ResourceRun, Run, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.suite import CpuMode, Event, lay_out, measure_tree
 
@@ -31,6 +31,7 @@ class Measured:
         failures: What gave no value.
         kept_count: Runs that came from the store.
         warnings: Damaged files, for people.
+        recordings: Benchmark to what its process took, if that was asked for.
     """
 
     commit: str
@@ -38,6 +39,7 @@ class Measured:
     failures: tuple[Failure, ...]
     kept_count: int = 0
     warnings: tuple[str, ...] = ()
+    recordings: dict[str, ResourceRun] = field(default_factory=dict)
 
 
 class Progress(Protocol):
@@ -58,6 +60,8 @@ class Wish:
         jobs: Commits at a time, >= 1.
         cpu: What CPU time is charged for; None: as each scenario says.
         tier: How much of the real code runs.
+        resources_interval_s: Sample what each benchmark's process takes, so often, which
+            measures again what is stored; None: do not.
     """
 
     only: tuple[str, ...] = ()
@@ -65,6 +69,7 @@ class Wish:
     jobs: int = max(1, os.cpu_count() or 1)
     cpu: CpuMode | None = None
     tier: Tier = Tier.CLIENT
+    resources_interval_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -108,8 +113,9 @@ def _measure_commit(
     project: Project, commit: str, wish: Wish, progress: Progress, round_: _Round
 ) -> Measured:
     shelf = project.store.load(commit)
-    stored = {} if wish.fresh else shelf.runs
+    stored = {} if wish.fresh or wish.resources_interval_s else shelf.runs
     runs: dict[str, Run] = {}
+    recordings: dict[str, ResourceRun] = {}
     failures: list[Failure] = []
     kept_count = 0
     with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
@@ -129,6 +135,7 @@ def _measure_commit(
             imports=round_.imports,
             cpu=wish.cpu,
             tier=wish.tier,
+            resources_interval_s=wish.resources_interval_s,
             stop=round_.stop,
         ):
             match event.kind:
@@ -140,10 +147,7 @@ def _measure_commit(
                     runs[run.benchmark] = run
                     kept_count += 1
                 case "run":
-                    assert event.run is not None
-                    runs[event.run.benchmark] = event.run
-                    if commit != WORKTREE:
-                        project.store.save(event.run)
+                    _take(event, project, runs, recordings)
                 case "failed":
                     assert event.failure is not None
                     failures.append(event.failure)
@@ -159,7 +163,21 @@ def _measure_commit(
         failures=tuple(failures),
         kept_count=kept_count,
         warnings=shelf.damaged,
+        recordings=recordings,
     )
+
+
+def _take(
+    event: Event, project: Project, runs: dict[str, Run], recordings: dict[str, ResourceRun]
+) -> None:
+    """Add the run that *event* tells of, and store it."""
+    run = event.run
+    assert run is not None
+    runs[run.benchmark] = run
+    if event.resources is not None:
+        recordings[run.benchmark] = event.resources
+    if run.commit != WORKTREE:
+        project.store.save(run)
 
 
 def _broken_commit(project: Project, commit: str, error: AgentPerfError) -> Failure:

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
+from agent_perf import codec
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
@@ -13,7 +16,7 @@ from agent_perf.cli.project import Project, open_project, short_name
 from agent_perf.errors import BrokenError, NothingMeasuredError
 from agent_perf.records import Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.stats import summarize
+from agent_perf.stats import resource_metrics, summarize
 from agent_perf.suite import CpuMode
 from agent_perf.units import format_value
 
@@ -29,6 +32,7 @@ def run_refs(
     form: str,
     cpu: str | None = None,
     tier: str = Tier.CLIENT.value,
+    resources_interval_s: float | None = None,
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
@@ -52,11 +56,14 @@ def run_refs(
         fresh=fresh,
         cpu=mode,
         tier=Tier(tier),
+        resources_interval_s=resources_interval_s,
         **({} if jobs is None else {"jobs": jobs}),
     )
     with show_progress() as progress:
         measured = measure_commits(project, commits, wish, progress)
     show_measured(project, measured, form)
+    if resources_interval_s is not None:
+        keep_recordings(project, measured, form)
     if any(one.failures for one in measured.values()):
         return BrokenError.exit_code
     if not any(one.runs for one in measured.values()):
@@ -98,6 +105,36 @@ def show_measured(project: Project, measured: dict[str, Measured], form: str) ->
             message = failure.message.replace("\n", " ")
             where = f"{short_name(commit)} {failure.benchmark!r}"
             say(f"BROKEN {where} {failure.category}: {message}")
+
+
+def keep_recordings(project: Project, measured: dict[str, Measured], form: str) -> None:
+    """
+    Keep what each benchmark's process took, and print a row of it.
+
+    Raises:
+        StoreError: If a recording cannot be written.
+    """
+    folder = project.root / project.config.reports / "resources"
+    rows = []
+    for commit, one in measured.items():
+        for name, run in one.recordings.items():
+            path = folder / short_name(commit) / f"{name}.json"
+            codec.write_atomic(path, codec.dump_resource_run(run))
+            values = {metric.name: metric for metric in resource_metrics(run)}
+            shown = [values.get(metric) for metric in ("resources.cpu", "memory.peak")]
+            rows.append(
+                (
+                    f"{short_name(commit)}  {name}",
+                    *(format_value(each.value, each.unit) if each else "–" for each in shown),
+                    format_value(run.sampler_ratio, "ratio"),
+                )
+            )
+    if rows:
+        if form == "text":
+            click.echo()
+            header = ("commit    benchmark", "CPU a request", "peak memory", "sampling")
+            print_table(header, rows)
+        say(f"recordings: {folder}")
 
 
 def _cells(one: Measured, name: str) -> tuple[str, ...]:

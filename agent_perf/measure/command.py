@@ -68,6 +68,7 @@ def record_command(  # noqa: PLR0913 (each is optional, and named where it is gi
             ports=ports,
             gauges=gauges,
             db_pool_size=db_pool_size,
+            from_start=True,
         ) as sampler:
             stopped = _wait(process.pid, for_s)
         _, status, usage = os.wait4(process.pid, 0)

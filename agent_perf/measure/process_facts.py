@@ -13,14 +13,14 @@ from typing import Final
 
 import psutil
 
-_PROC: Final = Path("/proc")
-_ON_LINUX: Final = sys.platform.startswith("linux")
+PROC: Final = Path("/proc")
+ON_LINUX: Final = sys.platform.startswith("linux")
 
 
 def children(parent: psutil.Process) -> Iterator[psutil.Process]:
     """Yield the children of *parent*; none if it has ended."""
     with contextlib.suppress(psutil.Error):
-        if not _ON_LINUX:
+        if not ON_LINUX:
             yield from parent.children()
             return
         for pid in _child_ids(parent):
@@ -32,7 +32,7 @@ def _child_ids(parent: psutil.Process) -> list[int]:
     # psutil reads the state of every process on the machine for this, at each tick.
     found: list[int] = []
     try:
-        for task in (_PROC / str(parent.pid) / "task").iterdir():
+        for task in (PROC / str(parent.pid) / "task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 found += map(int, (task / "children").read_text().split())
     except (FileNotFoundError, ProcessLookupError):
@@ -44,8 +44,8 @@ def _child_ids(parent: psutil.Process) -> list[int]:
 
 @cache
 def _tells_children() -> bool:
-    """Return whether the kernel was built with CONFIG_PROC_CHILDREN."""
-    return (_PROC / "thread-self/children").exists()
+    """Return whether the kernel was built with CONFIGPROC_CHILDREN."""
+    return (PROC / "thread-self/children").exists()
 
 
 def cpu(process: psutil.Process) -> dict[str, float]:
@@ -63,10 +63,10 @@ def disk(process: psutil.Process) -> dict[str, float]:
 
 def high_bytes(pid: int) -> int:
     """Return the largest resident set that process *pid* ever had; 0 where nobody tells."""
-    if not _ON_LINUX:
+    if not ON_LINUX:
         return 0
     try:
-        status = (_PROC / str(pid) / "status").read_text()
+        status = (PROC / str(pid) / "status").read_text()
     except OSError:
         return 0
     _, found, rest = status.partition("VmHWM:")
@@ -75,11 +75,11 @@ def high_bytes(pid: int) -> int:
 
 def network(pid: int) -> dict[str, float]:
     """Return the bytes of all interfaces in the network namespace of process *pid*."""
-    if not _ON_LINUX:
+    if not ON_LINUX:
         told = psutil.net_io_counters()
         return {"network_sent": told.bytes_sent, "network_received": told.bytes_recv}
     sent = received = 0
-    for line in (_PROC / str(pid) / "net/dev").read_text().splitlines()[2:]:
+    for line in (PROC / str(pid) / "net/dev").read_text().splitlines()[2:]:
         fields = line.partition(":")[2].split()
         received += int(fields[0])
         sent += int(fields[8])

@@ -16,7 +16,15 @@ from typing import Final
 import psutil
 
 from agent_perf.errors import UsageError
-from agent_perf.measure.process_facts import children, cpu, disk, high_bytes, network
+from agent_perf.measure.established import established, sockets
+from agent_perf.measure.process_facts import (
+    ON_LINUX,
+    children,
+    cpu,
+    disk,
+    high_bytes,
+    network,
+)
 
 _NETWORK: Final = ("network_sent", "network_received")
 
@@ -175,6 +183,7 @@ class _Sums:
         self.levels: dict[str, float] = {}
         self.connections: set[object] = set()
         self.to_ports: set[object] = set()
+        self._established: dict[object, int] | None = None
         self.high_bytes = 0
 
     def add(self, member: _Member) -> None:
@@ -211,13 +220,13 @@ class _Sums:
         self.levels[name] = self.levels.get(name, 0.0) + amount
 
     def _connected(self, process: psutil.Process) -> None:
-        for one in process.net_connections("tcp"):
-            if one.status == psutil.CONN_ESTABLISHED and one.raddr:
-                # A fork inherits its parent's: one connection, however many hold it.
-                ends = (one.laddr, one.raddr)
-                self.connections.add(ends)
-                if self._tree.is_to_port(one.raddr.port):
-                    self.to_ports.add(ends)
+        if self._established is None or not ON_LINUX:
+            self._established = established(process)
+        for socket in sockets(process) & self._established.keys():
+            # A fork inherits its parent's: one connection, however many hold it.
+            self.connections.add(socket)
+            if self._tree.is_to_port(self._established[socket]):
+                self.to_ports.add(socket)
 
     def _see(
         self, process: psutil.Process, names: tuple[str, ...], look: Callable[[], None]

@@ -32,9 +32,11 @@ class ResourceLog:
     Args:
         interval_s: What a tick is to be apart from the next, and the first length of a
             stretch; doubled whenever BUCKETS_MAX do not suffice. > 0.
+        from_start: Whether what processes used before the first look counts in the totals.
     """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, *, from_start: bool = False) -> None:
+        self._from_start = from_start
         self._bucket_s = interval_s
         self._samples: dict[str, _Samples] = {}
         self._totals: dict[str, float] = {}
@@ -60,6 +62,13 @@ class ResourceLog:
         if before is None:
             # The first look is held for no time: it counts in the peak, not in the mean.
             self._take(reading.levels, 0.0, 0.0)
+            if self._from_start:
+                # Interfaces count from the machine's start, processes from their own.
+                self._totals = {
+                    name: amount
+                    for name, amount in reading.counters.items()
+                    if not name.startswith("network_")
+                }
             return
         before_s, counters = before
         length_s = at_s - before_s

@@ -61,6 +61,8 @@ class ResourceSampler:
             ``db_connections``.
         gauges: Name as in records.LEVELS to what tells of it: a pool's connections in use.
         db_pool_size: As in ResourceRun.
+        from_start: Whether the process was just started: what it used before the first look,
+            on a busy machine a good part of a second, counts in its totals.
         clock: Reads seconds that never go back; told as an argument for tests.
 
     Raises:
@@ -68,7 +70,7 @@ class ResourceSampler:
         UsageError: If there is no such process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is optional, and named where it is given)
         self,
         pid: int,
         *,
@@ -78,6 +80,7 @@ class ResourceSampler:
         ports: Collection[int] = (),
         gauges: Mapping[str, Gauge] | None = None,
         db_pool_size: int | None = None,
+        from_start: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._interval_s = check_interval(interval_s)
@@ -89,7 +92,7 @@ class ResourceSampler:
         self._name, self._command = name, command
         self._db_pool_size = db_pool_size
         self._clock = clock
-        self._log = ResourceLog(interval_s)
+        self._log = ResourceLog(interval_s, from_start=from_start)
         self._ticks = self._missed = 0
         self._duration_s = self._cpu_s = 0.0
         self._cores = _cores(pid)

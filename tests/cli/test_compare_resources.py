@@ -53,3 +53,27 @@ def test_resources_of_a_baseline_are_refused(shop) -> None:
 
     assert 2 == done.returncode
     assert "baseline:v1 holds no resources" in done.stderr
+
+
+def test_a_run_is_stored_with_what_it_took(shop) -> None:
+    """
+    A row for each benchmark, and its recording in a file of its own; `show` prints it.
+    """
+    done = agent_perf(shop, "run", "--only", "shop.answer@1", "--resources", "0.05")
+    (path,) = (shop / "reports/resources").glob("*/shop.answer@1.json")
+    shown = agent_perf(shop, "resources", "show", str(path))
+
+    assert 0 == done.returncode, done.stderr
+    assert "CPU a request" in done.stdout
+    assert "MiB" in done.stdout
+    assert (0, True) == (shown.returncode, "a request" in shown.stdout)
+
+
+def test_an_interval_that_cannot_be_kept_is_refused(shop) -> None:
+    """
+    Exit code 2, before anything is measured.
+    """
+    done = agent_perf(shop, "run", "--resources", "0.01")
+
+    assert 2 == done.returncode
+    assert "0.05<=x<=10" in done.stderr

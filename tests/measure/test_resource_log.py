@@ -33,6 +33,19 @@ def test_a_counter_is_rates_and_a_total_since_the_first_look() -> None:
     assert (2, 1.25, 2.0) == (cpu.sample_count, cpu.sample_mean, cpu.sample_peak)
 
 
+def test_what_a_new_process_used_before_the_first_look_counts() -> None:
+    """
+    In its totals; interfaces are older than it.
+    """
+    log = ResourceLog(1.0, from_start=True)
+    log.add(0.0, Reading(counters={"cpu": 0.25, "network_sent": 900.0}))
+    log.add(1.0, Reading(counters={"cpu": 0.75, "network_sent": 950.0}))
+    series = log.series()
+
+    assert (0.75, 50.0) == (series["cpu"].total, series["network_sent"].total)
+    assert (0.5,) == series["cpu"].mean
+
+
 def test_a_level_is_weighted_by_how_long_it_was_held() -> None:
     """
     A tick that came late stands for the longer time; the very first look only for itself.

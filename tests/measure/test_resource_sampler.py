@@ -15,6 +15,7 @@ import pytest
 
 from agent_perf.errors import BrokenError, ConfigError, UsageError
 from agent_perf.measure import ResourceSampler, pool_gauge, record_command
+from agent_perf.measure import established as module
 from agent_perf.measure.process_tree import ProcessTree
 from agent_perf.records import ResourceRun
 from agent_perf.units import MIB
@@ -137,6 +138,32 @@ def test_connections_to_given_ports_are_told_apart() -> None:
     assert 3 == run.series["db_connections"].sample_peak
     assert 4 == run.series["connections"].sample_peak
     assert 2 == run.series["processes"].sample_peak
+
+
+@ON_LINUX
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_both_ways_of_asking_for_connections_agree(host) -> None:
+    """
+    Netlink, which is cheap, and the tables of the namespace, which are everywhere.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip(f"no {host} here")
+    with listener, socket.create_connection(listener.getsockname()[:2]) as client:
+        inode = os.fstat(client.fileno()).st_ino
+        ports = {
+            way: dict(found).get(inode)
+            for way, found in (
+                ("netlink", module._asked(family)),
+                ("table", module._read(os.getpid())),
+            )
+        }
+
+        port = listener.getsockname()[1]
+        assert {"netlink": port, "table": port} == ports
+        assert inode in module.sockets(psutil.Process())
 
 
 @ON_LINUX
