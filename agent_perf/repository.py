@@ -90,6 +90,15 @@ class Repository:
             )
         return (self.commit(first), *found)
 
+    def line(self, ref: str = "HEAD") -> tuple[Commit, ...]:
+        """
+        Return every commit from the first to *ref* along the first parents, oldest first.
+
+        Raises:
+            RepositoryError: If there is no such commit.
+        """
+        return self._log("--first-parent", "--reverse", self.resolve(ref))
+
     def default_base(self, head: str) -> str:
         """
         Return the commit to compare *head* with when none is named.

@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from agent_perf.cli.exits import Verbs, end, run_process
+from agent_perf.cli.history_verb import history
 from agent_perf.cli.judging import judge
 from agent_perf.cli.keeping import accept, baseline
 from agent_perf.cli.options import (
@@ -283,7 +284,7 @@ def demo(folder: Path | None, show: bool, jobs: int | None) -> None:
     end(run_demo(folder, show=show, jobs=jobs))
 
 
-for verb in (baseline, accept, judge, resources):
+for verb in (baseline, accept, judge, resources, history):
     cli.add_command(verb)
 
 

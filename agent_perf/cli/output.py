@@ -17,7 +17,7 @@ def print_json(value: object) -> None:
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print columns, the first to the left and all others to the right."""
-    table = [tuple(map(_plain, header)), *(tuple(map(_plain, row)) for row in rows)]
+    table = [tuple(map(plain, header)), *(tuple(map(plain, row)) for row in rows)]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     for row in table:
         first, *rest = (
@@ -37,6 +37,6 @@ def warn(text: str) -> None:
     say(f"warning: {text}")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Make control characters visible: names come from outside, terminals obey them."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

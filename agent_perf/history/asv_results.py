@@ -1,29 +1,23 @@
 """
-Reads the result files that asv writes, without asv: JSON, version 2 of its format.
-
-Format: asv documentation, "Benchmark suite layout and file formats", "Results".
+Reads the results that asv keeps, without asv.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent_perf.codec import read_file
 from agent_perf.errors import StoreError
+from agent_perf.history.asv_file import AsvFile, AsvStatistics, Numbers, labels, read_asv_file
 from agent_perf.records import Evidence, Point, Series
 
-_VERSION: Final = 2
 _INDEX: Final = frozenset({"benchmarks.json", "machine.json"})
 _UNITS: Final = {"seconds": ("s", 1.0), "ms": ("s", 1e-3), "bytes": ("bytes", 1.0)}
-_LOW: Final = "stats_ci_99_a"
-_HIGH: Final = "stats_ci_99_b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +53,22 @@ class AsvValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AsvBenchmark:
+    """
+    What the index says of a benchmark.
+
+    Attributes:
+        unit: As asv writes it.
+        version: Digest of its code.
+        kind: ``time``, ``timeraw``, ``track``, ``peakmemory``...; empty if unknown.
+    """
+
+    unit: str
+    version: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AsvShelf:
     """
     What a results folder of asv holds.
@@ -81,22 +91,14 @@ def read_asv_results(folder: Path) -> AsvShelf:
     Raises:
         StoreError: If there is no ``benchmarks.json`` in *folder*, or it cannot be read.
     """
-    index = folder / "benchmarks.json"
-    units = {
-        name: str(entry.get("unit", "unit"))
-        for name, entry in _load(index).items()
-        if isinstance(entry, dict)
-    }
+    units = {name: entry.unit for name, entry in read_index(folder).items()}
     values: list[AsvValue] = []
     skipped = []
-    for path in sorted(folder.glob("*/*.json")):
-        if path.name not in _INDEX:
-            try:
-                values += _values(_load(path), path.parent.name, units)
-            except StoreError as error:
-                skipped.append(str(error))
-            except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                skipped.append(f"{path} is not a result file of asv ({error!r}); delete it")
+    for path in result_files(folder):
+        try:
+            values += _values(read_asv_file(path, AsvStatistics), path.parent.name, units)
+        except StoreError as error:
+            skipped.append(str(error))
     return AsvShelf(values=tuple(values), skipped=tuple(skipped))
 
 
@@ -150,24 +152,23 @@ def _version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*key, (0, 0, ""))
 
 
-def _values(data: Mapping[str, Any], machine: str, units: Mapping[str, str]) -> Iterator[AsvValue]:
-    columns: list[str] = data["result_columns"]
-    for name, cells in data["results"].items():
-        # asv trims what is None at the end of a row.
-        row = dict(zip(columns, cells, strict=False))
-        unit, scale = _UNITS.get(units.get(name, "unit"), (units.get(name, "unit"), 1.0))
-        for index, label in enumerate(_labels(name, row.get("params") or [])):
-            value = _cell(row, "result", index)
+def _values(
+    file: AsvFile[AsvStatistics], machine: str, units: Mapping[str, str]
+) -> Iterator[AsvValue]:
+    for benchmark, row in file.rows.items():
+        unit, scale = base_unit(units.get(benchmark, "unit"))
+        for index, label in enumerate(labels(benchmark, bytes(row.params))):
+            value = _cell(row.result, index)
             if value is not None:
-                low, high = _cell(row, _LOW, index), _cell(row, _HIGH, index)
-                repeat = _cell(row, "stats_repeat", index)
+                low, high = _cell(row.stats_ci_99_a, index), _cell(row.stats_ci_99_b, index)
+                repeat = _cell(row.stats_repeat, index)
                 yield AsvValue(
                     benchmark=label,
-                    commit=data["commit_hash"],
-                    date_ms=data["date"],
+                    commit=file.commit,
+                    date_ms=file.date_ms,
                     machine=machine,
-                    python=data["python"],
-                    requirements=data["requirements"],
+                    python=file.python,
+                    requirements=file.requirements,
                     unit=unit,
                     evidence=Evidence.EXACT if repeat is None else Evidence.SAMPLED,
                     value=value * scale,
@@ -176,31 +177,41 @@ def _values(data: Mapping[str, Any], machine: str, units: Mapping[str, str]) -> 
                 )
 
 
-def _labels(name: str, params: Sequence[Sequence[str]]) -> Iterator[str]:
-    for combination in itertools.product(*params):
-        yield f"{name}({', '.join(combination)})" if combination else name
+def _cell(column: Numbers, index: int) -> float | None:
+    return column[index] if column and index < len(column) else None
 
 
-def _cell(row: Mapping[str, Any], column: str, index: int) -> float | None:
-    """Return a finite number, or None for what is missing, failed, skipped or infinite."""
-    cells = row.get(column)
-    if cells is None or index >= len(cells):
-        return None
-    cell = cells[index]
-    return float(cell) if isinstance(cell, int | float) and math.isfinite(cell) else None
+def result_files(folder: Path) -> tuple[Path, ...]:
+    """Return asv's result files in *folder*, its ``results_dir``, by machine and name."""
+    return tuple(path for path in sorted(folder.glob("*/*.json")) if path.name not in _INDEX)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def base_unit(unit: str) -> tuple[str, float]:
+    """Return the unit in which we keep what asv keeps in *unit*, and the factor to it."""
+    return _UNITS.get(unit, (unit, 1.0))
+
+
+def read_index(folder: Path) -> dict[str, AsvBenchmark]:
+    """
+    Return benchmark name to what ``benchmarks.json`` in *folder* says of it.
+
+    Raises:
+        StoreError: If there is none, or it cannot be read.
+    """
+    path = folder / "benchmarks.json"
     try:
         # Not msgspec: asv writes NaN and Infinity, which are no JSON.
         data = json.loads(read_file(path))
     except ValueError as error:
         raise StoreError(f"{path} is not a whole JSON file ({error}); delete it") from error
-    version = data.get("version") if isinstance(data, dict) else None
-    if version != _VERSION:
-        raise StoreError(
-            f"{path} has format version {version}, and this agent-perf reads {_VERSION}; "
-            "run `asv update` for older files"
+    if not isinstance(data, dict):
+        raise StoreError(f"{path} is no table of benchmarks; run `asv run` to write it anew")
+    return {
+        name: AsvBenchmark(
+            unit=str(entry.get("unit", "unit")),
+            version=str(entry.get("version", "")),
+            kind=str(entry.get("type", "")),
         )
-    assert isinstance(data, dict)
-    return data
+        for name, entry in data.items()
+        if isinstance(entry, dict)
+    }

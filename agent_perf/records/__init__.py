@@ -4,6 +4,7 @@ from agent_perf.records.acceptance import Acknowledged, Waiver
 from agent_perf.records.capacity import Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
 from agent_perf.records.duet import DuetRun, RoundConditions
+from agent_perf.records.history import Change, Event, Findings, Forecast, Trend
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.instructions import InstructionCount, InstructionRun
 from agent_perf.records.judgement import (
@@ -48,6 +49,7 @@ __all__ = [
     "Capacity",
     "Cassette",
     "Cause",
+    "Change",
     "CheckResult",
     "Chunk",
     "Comparison",
@@ -56,10 +58,13 @@ __all__ = [
     "Decision",
     "DuetRun",
     "Environment",
+    "Event",
     "Evidence",
     "Exemplar",
     "Failure",
     "FaultWindow",
+    "Findings",
+    "Forecast",
     "InstructionCount",
     "InstructionRun",
     "Lapse",
@@ -91,6 +96,7 @@ __all__ = [
     "Timeline",
     "Timing",
     "TimingFile",
+    "Trend",
     "Verdict",
     "Waiver",
     "WaiverState",

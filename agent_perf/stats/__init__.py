@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         change_points,
         exact_change_points,
     )
+    from agent_perf.stats.trend import Passing, Slope, find_slope, passing
 
 __all__ = [
     "EFFECT_RATIO",
@@ -43,6 +44,8 @@ __all__ = [
     "ChangePoint",
     "Direction",
     "PairedShift",
+    "Passing",
+    "Slope",
     "StateTotal",
     "SteadyState",
     "TrimmedMean",
@@ -54,6 +57,7 @@ __all__ = [
     "design_effect",
     "direction",
     "exact_change_points",
+    "find_slope",
     "judge_duets",
     "metric_noise",
     "missing_because",
@@ -62,6 +66,7 @@ __all__ = [
     "open_confirmations",
     "open_duets",
     "paired_shift",
+    "passing",
     "resource_duets",
     "resource_metrics",
     "robust_scale",
@@ -80,6 +85,10 @@ _HOME = {
     "ChangePoint": "level_changes",
     "change_points": "level_changes",
     "exact_change_points": "level_changes",
+    "Passing": "trend",
+    "Slope": "trend",
+    "find_slope": "trend",
+    "passing": "trend",
 }
 """Only histories need numpy; every process that measures would wait 0.1 s for it."""
 

@@ -18,7 +18,7 @@ from agent_perf.stats.noise_scale import (
     long_run_scale,
     without_spikes,
 )
-from agent_perf.stats.segmentation import POINTS_MIN, Stretches
+from agent_perf.stats.segmentation import POINTS_MIN, Stretches, step_over_slope
 from agent_perf.stats.student_t import t_quantile
 
 EFFECT_RATIO: Final = 0.03
@@ -33,6 +33,8 @@ maximum is exponential with mean one, in the limit of small changes; larger ones
 Source: Siegmund, *Annals of Statistics* 16 (1988), "Confidence sets in change-point problems"."""
 
 _FREEDOM_MAX: Final = 200
+_RECENT: Final = 40
+"""Within as many last values a step must explain more than a drift does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +212,13 @@ def _suspected(stretches: Stretches, low: int) -> int | None:
         return None
     contrasts = stretches.contrasts(low, high, cuts)
     cut = int(cuts[contrasts.argmax()])
-    moves = stretches.levels[cut:] - np.median(stretches.levels[low:cut])
-    clear = float(contrasts.max()) > stretches.threshold * stretches.scale
+    before, after = stretches.levels[low:cut], stretches.levels[cut:]
+    moves = after - np.median(before)
+    clear = float(contrasts.max()) > stretches.threshold * _scale(stretches, before, after)
     beyond = max(float(moves.min()), -float(moves.max())) > stretches.effect
-    return cut if clear and beyond else None
+    recent = stretches.levels[max(low, high - _RECENT) :]
+    stepped = step_over_slope(recent, len(recent) - (high - cut)) > 1
+    return cut if clear and beyond and stepped else None
 
 
 def _change_point(
@@ -228,8 +233,7 @@ def _change_point(
     before, after = stretches.levels[low:cut], stretches.levels[cut:high]
     level, move = float(before.mean()), float(after.mean() - before.mean())
     count = len(before) + len(after)
-    spread = math.sqrt((before.var() * len(before) + after.var() * len(after)) / (count - 2))
-    scale = max(stretches.scale, spread)
+    scale = _scale(stretches, before, after)
     freedom = min(count - 2, _FREEDOM_MAX)
     reach = t_quantile(0.975, freedom) * scale * math.sqrt(1 / len(before) + 1 / len(after))
     cuts = np.arange(low + 1, high)
@@ -247,3 +251,9 @@ def _change_point(
         count_after=len(after),
         settled=settled,
     )
+
+
+def _scale(stretches: Stretches, before: Array, after: Array) -> float:
+    """Return the noise that a difference of both stretches is held against."""
+    squares = before.var() * len(before) + after.var() * len(after)
+    return max(stretches.scale, math.sqrt(squares / (len(before) + len(after) - 2)))

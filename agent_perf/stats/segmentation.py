@@ -152,8 +152,17 @@ class Stretches:
         return min(
             abs(middles[1] - middles[0]) / self.effect,
             abs(means[1] - means[0]) / deviation / self.threshold,
-            _step_over_slope(self.levels[low:high], cut - low),
+            self._beyond_drift(low, cut, high),
         )
+
+    def _beyond_drift(self, low: int, cut: int, high: int) -> float:
+        """Return how much better a step tells the levels than a drift, or goes beyond one."""
+        levels = self.levels[low:high]
+        better = step_over_slope(levels, cut - low)
+        if better >= 1:
+            return better
+        step, weight = _step_beside_slope(levels, cut - low)
+        return min(step / self.effect, step * weight / self.scale / self.threshold)
 
     def _shortest_at_ends(self, low: int, cut: int, high: int) -> int:
         """
@@ -209,7 +218,7 @@ def _returns(before: float, inside: float, after: float) -> bool:
     return up * down < 0 and abs(up + down) < _RETURN_RATIO * max(abs(up), abs(down))
 
 
-def _step_over_slope(levels: Array, cut: int) -> float:
+def step_over_slope(levels: Array, cut: int) -> float:
     """Return how much more a straight line leaves unexplained than a step; < 1: it is drift."""
     before, after = levels[:cut], levels[cut:]
     step = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
@@ -218,6 +227,17 @@ def _step_over_slope(levels: Array, cut: int) -> float:
     slope = float(times @ centred / (times @ times))
     line = float(((centred - slope * times) ** 2).sum())
     return line / step if step > 0 else math.inf
+
+
+def _step_beside_slope(levels: Array, cut: int) -> tuple[float, float]:
+    """Return the step at *cut* of a line that has one, and what its size weighs against noise."""
+    times = np.arange(len(levels)) - (len(levels) - 1) / 2
+    rise = (times > times[cut - 1]).astype(np.float64)
+    rise -= rise.mean()
+    rise -= float(times @ rise / (times @ times)) * times
+    squares = float(rise @ rise)
+    # Two points before or after are on any line.
+    return (abs(float(rise @ levels)) / squares, math.sqrt(squares)) if squares > 0 else (0.0, 0.0)
 
 
 @lru_cache(maxsize=8)

@@ -118,9 +118,10 @@ def test_infinite_interval_is_none(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ('{"version": 2, "results": {', "not a whole JSON file"),
-        ('{"version": 1, "results": {}}', "format version 1"),
+        ('{"version": 1, "results": {}}', "not a result file of asv"),
         ('{"version": 3}', "format version 3"),
-        ("[1, 2]", "format version None"),
+        ("[1, 2]", "not a whole JSON file of asv"),
+        ('{"results": {}}', "format version None"),
         ('{"version": 2, "results": {}}', "not a result file of asv"),
     ],
 )
