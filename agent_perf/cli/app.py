@@ -80,8 +80,8 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
 @click.option(
     "--instructions/--no-instructions",
     default=None,
-    help="Count the instructions of micro-benchmarks, too, by valgrind: 50 times as slow as to run "
-    "them; from the configuration if not given.",
+    help="Count the instructions of micro-benchmarks, too, by valgrind: 50 to 160 times as slow "
+    "as to run them; from the configuration if not given.",
 )
 @time_budget_option
 @click.option(

@@ -175,8 +175,8 @@ DEFAULT_RULES: Final = (
     # Of memory the most, and of connections, files and threads too: what is needed is the
     # most that there was. Shares and means follow how long a process was looked at, and
     # are there for targets.
-    # Counts of equal code agree to some hundredths of a per cent; what else is imported, and
-    # where it lies in memory, moves them by up to one (docs/instructions.md).
+    # Counts of equal code nearly always agree to some hundredths of a per cent, and were never
+    # seen to differ by one (docs/instructions.md).
     _default("cpu.instructions", 0.02),
     _default("memory.*", 0.20),
     _default("memory.mean", None),

@@ -21,12 +21,12 @@ from agent_perf.units import format_change
 INSTRUCTIONS: Final = "cpu.instructions"
 """Name of the metric."""
 
-FLOOR_RATIO: Final = 0.005
+FLOOR_RATIO: Final = 0.01
 """
 Changes up to here are no changes.
 
-Imports and functions that a benchmark never uses moved counts by up to 0.33 %, for they move
-what lies in memory (docs/instructions.md).
+Of 65 pairs of counts of equal code one differed by 0.63 %, and three by more than 0.2 %; imports
+and functions that a benchmark never uses moved counts by up to 0.33 % (docs/instructions.md).
 """
 
 
@@ -77,7 +77,7 @@ def _compare(run: InstructionRun, count: InstructionCount, limit_ratio: float | 
     return replace(
         comparison,
         verdict=Verdict.UNCHANGED,
-        reason=f"{format_change(count.change_ratio)}, and code that is never run moves counts by "
+        reason=f"{format_change(count.change_ratio)}, and counts of equal code may differ by "
         f"nearly {FLOOR_RATIO * 100:g} %",
     )
 

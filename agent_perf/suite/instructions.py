@@ -119,7 +119,7 @@ def count_instructions(
         if names:
             tell(
                 f"counting the instructions of {len(names)} benchmarks, {plan.lanes} at a time: "
-                "this takes some 50 times as long as to run them"
+                "this takes 50 to 160 times as long as to run them"
             )
             _run_lanes(work, names)
     found = {run.benchmark: run for run in work.runs}

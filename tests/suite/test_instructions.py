@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from agent_perf.suite import (
     require_callgrind,
 )
 from agent_perf.suite.callgrind import Callgrind
+from tests.cli.test_bad_input import agent_perf
 from tests.shop import commit, make_shop, write
 
 valgrind = pytest.mark.skipif(
@@ -203,3 +205,56 @@ def test_outside_valgrind_the_request_does_nothing(tmp_path) -> None:
     """On a real processor the machine code runs, and answers that nobody is there."""
     with pytest.raises(BrokenError, match="does not run under valgrind"):
         Callgrind(tmp_path)
+
+
+@valgrind
+@pytest.mark.slow
+def test_compare_counts_what_it_is_asked_to(tmp_path) -> None:
+    """Five per cent more turns fail the gate in the words of an exact metric, in the report too."""
+    shop = make_shop(tmp_path / "shop")
+    write(shop, "benchmarks/micro.py", MICRO)
+    write(shop, "agent-perf.toml", 'instructions = ["*.Work.*"]\n')
+    write(shop, "shop_app.py", APP.format(hangs=False, turns=1000))
+    commit(shop, "Work")
+    write(shop, "shop_app.py", APP.format(hangs=False, turns=1050))
+    commit(shop, "Work more")
+
+    done = agent_perf(shop, "compare", "--exact-only", "--only", "*time_grown")
+    report = json.loads((shop / "reports/report.json").read_text())
+
+    assert 1 == done.returncode, done.stderr
+    assert "FAIL micro.Work.time_grown cpu.instructions" in done.stdout
+    (found,) = report["comparisons"]
+    assert ("cpu.instructions", "exact", "regressed", 0.02) == (
+        found["metric"],
+        found["evidence"],
+        found["verdict"],
+        found["limit_ratio"],
+    )
+    assert "were counted by valgrind" in (shop / "reports/index.html").read_text()
+
+
+def test_compare_without_valgrind_ends_with_2(tmp_path) -> None:
+    """It is found out before anything is measured, and told with the package's name."""
+    git_only = tmp_path / "bin"
+    git_only.mkdir()
+    found = shutil.which("git")
+    assert found is not None
+    (git_only / "git").symlink_to(found)
+
+    shop = make_shop(tmp_path / "shop")
+    write(shop, "note.txt", "one")
+    commit(shop, "Take a note")
+    done = agent_perf(shop, "compare", "--instructions", PATH=str(git_only))
+
+    assert 2 == done.returncode
+    assert "install the package `valgrind`" in done.stderr
+
+
+def test_a_baseline_holds_no_instructions(tmp_path) -> None:
+    """What needs base and head side by side is refused, not left out."""
+    shop = make_shop(tmp_path / "shop")
+    done = agent_perf(shop, "compare", "baseline:main", "--instructions")
+
+    assert 2 == done.returncode
+    assert "baseline:main holds no instructions" in done.stderr
