@@ -141,7 +141,7 @@ def _question(world: World, ask: Ask) -> Question:
     )
 
 
-@scenario("agent.chat", requests=400, targets={"latency.p95": 0.150, "latency.p99": 0.200})
+@scenario("agent.chat", requests=400, targets="agent.request")
 async def chat(world: World) -> AsyncIterator[Request]:
     """A question, its answer streamed; popular ones come from the cache."""
     async with _agent(world, with_tools=False) as agent:
@@ -173,7 +173,7 @@ class Chat(ScenarioBenchmark):
         return self.measure()
 
 
-@scenario("agent.tools", requests=200, warmup=0, targets={"latency.p95": 0.200})
+@scenario("agent.tools", requests=200, warmup=0, targets="api.standard")
 async def tools(world: World) -> AsyncIterator[Request]:
     """A question for which the model searches first; nobody has asked it before."""
     world.llm.script(llm.call_tool("search", query="article 17"), llm.text(tokens=12))

@@ -45,7 +45,7 @@ def _user_id(world: World) -> int:
     return world.draws.integer("user", 1, USERS)
 
 
-@scenario("database.simple_query", requests=1_000, targets={"latency.p95": 0.050})
+@scenario("database.simple_query", requests=1_000, targets="db.evaluation")
 async def simple_query(world: World) -> AsyncIterator[Request]:
     """One row by its key, the standard query."""
     async with _database(world) as database:
@@ -64,7 +64,7 @@ class SimpleQuery(ScenarioBenchmark):
         return self.measure()
 
 
-@scenario("database.complex_query", requests=600, targets={"latency.p95": 0.200})
+@scenario("database.complex_query", requests=600, targets="db.complex")
 async def complex_query(world: World) -> AsyncIterator[Request]:
     """A join with groups, then the rows that it points at."""
     async with _database(world) as database:
@@ -90,7 +90,7 @@ class ComplexQuery(ScenarioBenchmark):
         return self.measure()
 
 
-@scenario("database.pool", requests=1_000, think=None, targets={"latency.p95": 0.200})
+@scenario("database.pool", requests=1_000, think=None, targets="db.complex")
 async def pool(world: World) -> AsyncIterator[Request]:
     """Two reads in a transaction, without a pause: 200 users on 50 connections."""
     async with _database(world) as database:

@@ -292,7 +292,7 @@ def _question(world: World, ask: Ask) -> Question:
     )
 
 
-@scenario("agent.backend", requests=400, targets={"latency.p95": 0.150, "latency.p99": 0.200})
+@scenario("agent.backend", requests=400, targets="agent.request")
 async def backend(world: World) -> AsyncIterator[Request]:
     """A question through a whole backend; popular ones come from memory, some need a tool."""
     async with _service(world) as service:

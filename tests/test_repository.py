@@ -43,6 +43,30 @@ def test_a_range_begins_with_its_base(shop) -> None:
     assert ["Note 0", "Note 1", "Note 2"] == [one.subject for one in commits]
 
 
+def test_the_line_is_the_first_parents(shop) -> None:
+    """Every commit up to a ref comes oldest first; those merged in are no part of the line."""
+    git(shop, "checkout", "-q", "-b", "side", "HEAD~1")
+    write(shop, "side.txt", "1")
+    commit(shop, "Aside")
+    git(shop, "checkout", "-q", "main")
+    git(shop, "merge", "-q", "--no-ff", "-m", "Merge side", "side")
+    line = find_repository(shop).line()
+
+    assert ["Note 0", "Note 1", "Note 2", "Merge side"] == [one.subject for one in line[-4:]]
+    assert line[:-1] == find_repository(shop).line("HEAD~1")
+
+
+def test_known_commits_are_told_at_once(shop) -> None:
+    """Of several ids, git tells those it knows, in the order asked for; of none, none."""
+    repository = find_repository(shop)
+    ids = [repository.resolve(ref) for ref in ("HEAD", "HEAD~2")]
+
+    assert ["Note 2", "Note 0"] == [
+        one.subject for one in repository.known([ids[0], "f" * 40, ids[1]])
+    ]
+    assert () == repository.known([]) == repository.known(["f" * 40])
+
+
 def test_an_empty_range_is_refused(shop) -> None:
     """A range that runs backwards holds nothing, and says so."""
     with pytest.raises(RepositoryError, match="no commits in 'HEAD..HEAD~1'"):

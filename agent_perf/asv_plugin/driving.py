@@ -47,6 +47,9 @@ class _Nobody:
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         """Forget it."""
 
+    def level(self, name: str, change: int) -> None:
+        """Forget it."""
+
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:

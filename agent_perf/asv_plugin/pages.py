@@ -12,21 +12,25 @@ from agent_perf.gate import judge, make_policy
 from agent_perf.history import (
     AsvShelf,
     ResultStore,
+    find_changes,
     machine_name,
+    read_asv_history,
     series_along,
     version_steps,
 )
-from agent_perf.records import Evidence, Run
+from agent_perf.records import Acknowledged, Evidence, Run
 from agent_perf.records import Series as Recorded
 from agent_perf.report import (
     Command,
     Commit,
     Series,
     SeriesPoint,
+    build_findings_view,
     build_history_view,
     build_view,
     render,
 )
+from agent_perf.repository import Commit as GitCommit
 
 
 def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: str) -> str:
@@ -62,6 +66,25 @@ def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: 
         subjects=commits,
     )
     return render(view, "html")
+
+
+def history_page(
+    folder: Path, commits: Sequence[GitCommit], acknowledged: Sequence[Acknowledged], title: str
+) -> str:
+    """
+    Return the page of change points: which commits changed what asv measured.
+
+    Args:
+        folder: asv's results.
+        commits: Commits that asv knows, oldest first.
+        acknowledged: What is known already.
+        title: Of the project.
+    """
+    # asv has forked nothing here, and may run without a guard around its start.
+    history = read_asv_history(folder, commits, jobs=1)
+    findings = find_changes(history, acknowledged, jobs=1)
+    commands = [Command(purpose="Read it as text", line=f"agent-perf history --asv {folder}")]
+    return render(build_findings_view(history, findings, title=title, commands=commands), "html")
 
 
 def version_pages(shelf: AsvShelf) -> dict[str, str]:

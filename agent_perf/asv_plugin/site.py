@@ -14,11 +14,12 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 from asv.util import UserError
 
-from agent_perf.asv_plugin.pages import verdict_page, version_pages
+from agent_perf.asv_plugin.pages import history_page, verdict_page, version_pages
 from agent_perf.config import load_config
 from agent_perf.errors import AgentPerfError
 from agent_perf.history import read_asv_results
-from agent_perf.repository import find_repository
+from agent_perf.repository import Commit, find_repository
+from agent_perf.waivers import load_accepted
 
 _HOME: Final = "agent-perf"
 
@@ -119,16 +120,21 @@ def _pages(conf: Any, revisions: Mapping[str, int]) -> dict[str, tuple[str, str]
     """Return page name to its label and content."""
     root = Path.cwd()
     ordered = sorted(revisions, key=lambda commit: revisions[commit])
-    subjects = dict.fromkeys(ordered, "")
+    commits = tuple(Commit(id=commit, subject="", time_s=0) for commit in ordered)
     # The repository may also be a URL; then asv has a mirror, and the page no subjects.
     if Path(conf.repo).is_dir():
-        repository = find_repository(Path(conf.repo))
-        subjects = {commit: repository.commit(commit).subject for commit in ordered}
+        commits = find_repository(Path(conf.repo)).known(ordered)
+    config = load_config(root)
+    subjects = {commit.id: commit.subject for commit in commits}
     shelf = read_asv_results(Path(conf.results_dir))
     for message in shelf.skipped:
         log.warning(message)
-    verdicts = verdict_page(root, load_config(root), subjects, str(conf.project))
+    verdicts = verdict_page(root, config, subjects, str(conf.project))
     pages = {_HOME: ("Targets and verdicts", verdicts)}
+    if shelf.values:
+        known = load_accepted(root / config.waivers).acknowledged
+        changes = history_page(Path(conf.results_dir), commits, known, str(conf.project))
+        pages[f"{_HOME}-history"] = ("Change points", changes)
     for axis, page in version_pages(shelf).items():
         # Result files may come from anywhere: a name in them must not lead elsewhere.
         name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)

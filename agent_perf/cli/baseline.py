@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from agent_perf.cli.measuring import Wish, measure_commits
-from agent_perf.cli.output import print_json, print_table, say
+from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import open_project, short_name
 from agent_perf.codec import BaselineFile
-from agent_perf.errors import BrokenError, NothingMeasuredError
+from agent_perf.errors import BrokenError, NothingMeasuredError, StoreError
 
 
 def create(name: str, ref: str, *, replace: bool) -> int:
@@ -45,9 +45,14 @@ def create(name: str, ref: str, *, replace: bool) -> int:
 
 
 def list_all(form: str) -> int:
-    """Print all baselines."""
+    """Print all baselines, and warn of each file that cannot be read."""
     project = open_project(Path.cwd())
-    kept = [project.baselines.load(name) for name in project.baselines.names()]
+    kept: list[BaselineFile] = []
+    for name in project.baselines.names():
+        try:
+            kept.append(project.baselines.load(name))
+        except StoreError as error:
+            warn(f"baseline {name!r} is left out: {error}")
     if form == "json":
         print_json([{"name": b.name, "commit": b.commit, "runs": len(b.runs)} for b in kept])
     elif kept:

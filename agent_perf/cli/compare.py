@@ -26,7 +26,7 @@ from agent_perf.cli.project import (
 from agent_perf.cli.resource_sampling import budget_warning, sample_resources
 from agent_perf.cli.sampling import sample_commits, sampling_warnings
 from agent_perf.errors import UsageError
-from agent_perf.gate import exit_code, failing, judge, judge_instructions, waived_lines
+from agent_perf.gate import exit_code, failing, judge, judge_instructions, unmatched, waived_lines
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, RecordingPair, build_view, write_reports
 from agent_perf.repository import WORKTREE
@@ -104,17 +104,20 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
             evidence = _with_commit(project, base, head, options, progress)
             if options.resources_interval_s is not None and not evidence.interrupted:
                 evidence = _with_resources(project, evidence, options, progress)
+    complete = evidence.complete and not options.only
+    policy = policy_today(project, complete=complete)
     decision = judge(
         tuple(evidence.base.values()),
         tuple(evidence.head.values()),
         evidence.duets,
         evidence.failures,
-        policy_today(project, complete=evidence.complete and not options.only),
+        policy,
         base_label=evidence.base_label,
         head_label=evidence.head_label,
         prejudged=judge_instructions(evidence.instructions, project.policy),
     )
-    decision = replace(decision, warnings=(*decision.warnings, *evidence.warnings))
+    slips = unmatched(decision, policy) if complete else ()
+    decision = replace(decision, warnings=(*decision.warnings, *slips, *evidence.warnings))
     view = build_view(
         decision,
         base_runs=evidence.base,

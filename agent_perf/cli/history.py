@@ -25,6 +25,7 @@ from agent_perf.history import (
     read_run_history,
 )
 from agent_perf.records import Acknowledged, Findings, matches
+from agent_perf.report import Command, build_findings_view, write_reports
 from agent_perf.repository import Commit, Repository, find_repository
 from agent_perf.waivers import append_accepted, load_accepted
 
@@ -89,8 +90,22 @@ def show_history(revisions: str | None, options: HistoryOptions) -> int:
         print_json(findings)
     else:
         show_findings(findings, history.commits)
+    if options.reports is not None:
+        view = build_findings_view(
+            history, findings, title=place.root.name, commands=_next(findings)
+        )
+        say(f"report: {write_reports(options.reports, view)[0]}")
     unacknowledged = any(event.worse for event in findings.events)
     return 1 if unacknowledged and options.fail_on_unacknowledged else 0
+
+
+def _next(findings: Findings) -> list[Command]:
+    worse = next((event for event in findings.events if event.worse), None)
+    if worse is None:
+        return []
+    commit = worse.commit[:8]
+    line = f'agent-perf history --acknowledge {commit} --reason "..."'
+    return [Command(purpose=f"Keep what {commit} changed", line=line)]
 
 
 def _check(options: HistoryOptions) -> None:
@@ -152,7 +167,8 @@ def _commits(
     measured = {path.name.partition("-")[0] for path in options.asv.glob("*/*-*.json")}
     here = {commit.id[:8] for commit in line}
     if len(measured & here) * 2 < len(measured):
-        say("commits by date: most of them are not along HEAD's first parents here")
+        if line:
+            say("commits by date: most of them are not along HEAD's first parents here")
         return None
     return line
 

@@ -44,11 +44,13 @@ def show_findings(findings: Findings, commits: Sequence[Commit]) -> None:
 
 def trend_line(trend: Trend) -> str:
     """Return what is to be said of *trend*, and when it passes its target."""
-    low, high = (format_change(ratio) for ratio in trend.interval)
-    total = format_change((1 + trend.ratio_per_commit) ** (trend.commit_count - 1) - 1)
+    total, low, high = (
+        format_change((1 + ratio) ** (trend.commit_count - 1) - 1)
+        for ratio in (trend.ratio_per_commit, *trend.interval)
+    )
     line = (
-        f"trend: {_name(trend)} {total} over {trend.commit_count} commits since "
-        f"{trend.since[:8]}, {format_change(trend.ratio_per_commit)} a commit ({low} to {high})"
+        f"trend: {_name(trend)} {total} ({low} to {high}) over {trend.commit_count} commits, "
+        f"since {trend.since[:8]}"
     )
     forecast = trend.forecast
     if forecast is None:

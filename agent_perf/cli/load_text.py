@@ -39,6 +39,11 @@ def load_lines(run: LoadRun) -> Iterator[str]:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in run.errors.items())
         yield _row("errors", kinds)
         yield _row("first", run.first_failure.splitlines()[0][:200] if run.first_failure else "")
+    for name, level in run.levels.items():
+        if level.length_ns:
+            mean = format_value(level.held_ns / level.length_ns, "count")
+            words = name.replace("_", " ").removeprefix("db ")
+            yield _row(f"DB {words}", f"mean {mean}, at most {level.peak:,}")
     yield from _timeline(run)
     yield from fault_lines(run)
 

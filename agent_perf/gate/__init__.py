@@ -8,7 +8,7 @@ from agent_perf.amounts import parse_duration, parse_limit, parse_target
 from agent_perf.gate.baseline import Baselines
 from agent_perf.gate.causes import explain
 from agent_perf.gate.decision import judge
-from agent_perf.gate.default_targets import DEFAULT_TARGETS, PROCESS_TARGETS
+from agent_perf.gate.default_targets import PROCESS_TARGETS
 from agent_perf.gate.exit_codes import exit_code
 from agent_perf.gate.instructions import is_suspected, judge_instructions
 from agent_perf.gate.lines import harmless, one_line, waived_lines
@@ -23,12 +23,12 @@ from agent_perf.gate.resources import (
 )
 from agent_perf.gate.timed_sides import TimedSides
 from agent_perf.gate.timings import PROCESSES_ADVISED, judge_timings, timed_duets
+from agent_perf.gate.unmatched import unmatched
 from agent_perf.gate.waiving import failing
 
 __all__ = [
     "ALL_METRICS",
     "DEFAULT_RULES",
-    "DEFAULT_TARGETS",
     "PROCESSES_ADVISED",
     "PROCESS_TARGETS",
     "Baselines",
@@ -55,6 +55,7 @@ __all__ = [
     "parse_target",
     "recorded_duets",
     "timed_duets",
+    "unmatched",
     "waived_lines",
     "wants_confirmation",
     "wants_round",

@@ -5,7 +5,7 @@ The gate: everything measured of base and head, and whether the head may go in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agent_perf.gate.causes import explain
 from agent_perf.gate.lines import (
@@ -15,6 +15,7 @@ from agent_perf.gate.lines import (
     failure_words,
     harmless,
     regression_line,
+    shift_words,
     undecided_line,
 )
 from agent_perf.gate.ordering import excess, severity
@@ -23,10 +24,10 @@ from agent_perf.gate.pairing import (
     compare_runs,
     incomparable,
     lone_run,
-    lost_paths,
 )
 from agent_perf.gate.policy import Level, Policy
 from agent_perf.gate.prejudged import NO_PREJUDGED, Prejudged
+from agent_perf.gate.remarks import differences, old_misses
 from agent_perf.gate.target import missed_checks, missed_duet_targets, missed_targets
 from agent_perf.gate.waiving import Verdicts, waive
 from agent_perf.records import (
@@ -38,6 +39,7 @@ from agent_perf.records import (
     Failure,
     Outcome,
     Run,
+    SuiteShift,
     Verdict,
 )
 from agent_perf.stats import judge_duets
@@ -133,6 +135,7 @@ def judge(
             )
         ),
         waivers=waived.uses,
+        shift=found.shift,
     )
 
 
@@ -165,6 +168,7 @@ class _Found:
     breaches: list[Breach] = field(default_factory=list)
     unknown_targets: list[Comparison] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    shift: SuiteShift | None = None
 
 
 def _compare(evidence: _Evidence, policy: Policy) -> _Found:
@@ -180,14 +184,14 @@ def _compare(evidence: _Evidence, policy: Policy) -> _Found:
             found.comparisons += lone_run(head, policy, side="head")
         else:
             found.comparisons += compare_runs(base, head, policy)
-            found.warnings += _differences(base, head)
+            found.warnings += differences(base, head)
         broken_promises, untold = missed_checks(head)
         found.breaches += broken_promises
         found.comparisons += untold
         found.unknown_targets += untold
         breaches, unknown = missed_targets(head, policy)
         found.breaches += breaches
-        found.warnings += _old_misses(base, head, breaches, policy)
+        found.warnings += old_misses(base, head, breaches, policy)
         found.comparisons += unknown
         found.unknown_targets += unknown
     broken = {failure.benchmark for failure in evidence.head_failures}
@@ -196,42 +200,14 @@ def _compare(evidence: _Evidence, policy: Policy) -> _Found:
             found.comparisons += lone_run(base, policy, side="base")
             found.warnings.append(f"{harmless(name)} is measured on the base only")
     limits = [policy.limit_of(duet) for duet in evidence.duets]
-    found.comparisons += judge_duets(evidence.duets, limits).comparisons
+    sampled = judge_duets(evidence.duets, limits)
+    found.comparisons += sampled.comparisons
+    if sampled.shift is not None:
+        found.shift = sampled.shift
+        found.warnings.append(shift_words(sampled.shift))
     for duet in evidence.duets:
         found.breaches += missed_duet_targets(duet, policy)
     return found
-
-
-def _differences(base: Run, head: Run) -> list[str]:
-    """Return what is worth knowing of two runs that are compared all the same."""
-    told = [
-        f"{harmless(head.benchmark)}: no request takes the path {harmless(path)} any more"
-        for path in lost_paths(base, head)
-    ]
-    before, after = base.environment.packages, head.environment.packages
-    moved = [
-        f"{name} {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-    if moved:
-        told.append(f"base and head ran with other packages: {', '.join(moved)}")
-    return told
-
-
-def _old_misses(
-    base: Run | None, head: Run, breaches: Sequence[Breach], policy: Policy
-) -> list[str]:
-    """Return a word for each missed target that the base misses as well."""
-    if base is None or not breaches:
-        return []
-    before, _ = missed_targets(replace(base, targets=head.targets), policy)
-    names = {breach.metric for breach in before}
-    return [
-        f"{harmless(head.benchmark)} {harmless(breach.metric)}: the base misses this target too"
-        for breach in breaches
-        if breach.metric in names
-    ]
 
 
 def _verdicts(

@@ -6,7 +6,15 @@ from __future__ import annotations
 
 import math
 
-from agent_perf.records import Breach, Comparison, Evidence, Failure, WaiverState, WaiverUse
+from agent_perf.records import (
+    Breach,
+    Comparison,
+    Evidence,
+    Failure,
+    SuiteShift,
+    WaiverState,
+    WaiverUse,
+)
 from agent_perf.units import format_value
 
 
@@ -22,7 +30,21 @@ def comparison_fields(comparison: Comparison) -> str:
         f"{harmless(comparison.benchmark)} {harmless(comparison.metric)} "
         f"observed={_value(comparison.base, comparison.unit)}"
         f"->{_value(comparison.head, comparison.unit)}({_percent(comparison.change_ratio)}) "
-        f"limit={limit} interval={_interval(comparison)}"
+        f"limit={limit} interval={_interval(comparison)}{_confirmed(comparison)}"
+    )
+
+
+def shift_words(shift: SuiteShift) -> str:
+    """Return what a move of most benchmarks at once means for a reader of their verdicts."""
+    low, high = shift.interval
+    beyond = ", ".join(
+        f"{harmless(benchmark)} {harmless(metric)}" for benchmark, metric in shift.standing_out
+    )
+    return (
+        f"most of {shift.benchmark_count} sampled benchmarks moved together, by "
+        f"{_percent(shift.change_ratio)} [{_percent(low)},{_percent(high)}]: another interpreter "
+        "or library, or code that all of them run through; beyond its limit even against the "
+        f"others: {beyond or 'none'}"
     )
 
 
@@ -95,6 +117,14 @@ def _percent(ratio: float | None) -> str:
     if ratio is None:
         return "none"
     return f"{ratio * 100:+.3g}%" if math.isfinite(ratio) else f"{ratio:+}"
+
+
+def _confirmed(comparison: Comparison) -> str:
+    again = comparison.confirmation
+    if again is None or again.interval is None:
+        return ""
+    low, high = again.interval
+    return f" confirmed={_percent(again.change_ratio)}[{_percent(low)},{_percent(high)}]"
 
 
 def _interval(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from agent_perf.errors import SampleError
 from agent_perf.gate.pairing import undecided
 from agent_perf.gate.policy import Policy
 from agent_perf.records import Breach, Comparison, DuetRun, Metric, Run
-from agent_perf.stats import Direction, compare_duet, direction, summarize
+from agent_perf.stats import Direction, direction, judge_duets, summarize
 from agent_perf.units import format_value
 
 
@@ -74,11 +74,8 @@ def missed_duet_targets(duet: DuetRun, policy: Policy) -> tuple[Breach, ...]:
     limit = policy.targets_for(duet.benchmark, {}).get(duet.metric)
     if limit is None:
         return ()
-    try:
-        observed = compare_duet(duet, None).head
-    except SampleError:
-        # The comparison of the same rounds says so, and is undecided.
-        return ()
+    observed = judge_duets([duet], [None]).comparisons[0].head
+    # The comparison of rounds without a median says so, and is undecided.
     if observed is None or not misses(duet.metric, observed, limit):
         return ()
     return (

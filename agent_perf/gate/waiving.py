@@ -16,6 +16,7 @@ from typing import Final
 
 from agent_perf.gate.lines import breach_fields, comparison_fields, harmless, one_line
 from agent_perf.gate.policy import Policy, Waivers
+from agent_perf.gate.unmatched import is_of_measured_family
 from agent_perf.records import (
     Breach,
     Comparison,
@@ -93,7 +94,8 @@ def waive(
     uses = tuple(
         _use(waiver, accepted.get(index, []), lapses, waivers.today)
         for index, waiver in enumerate(waivers.entries)
-        if (waivers.complete and names) or any(waiver.covers(*name) for name in names)
+        if (waivers.complete and is_of_measured_family(waiver.metric, names))
+        or any(waiver.covers(*name) for name in names)
     )
     return Waived(
         left=Verdicts(

@@ -61,11 +61,13 @@ class AsvBenchmark:
         unit: As asv writes it.
         version: Digest of its code.
         kind: ``time``, ``timeraw``, ``track``, ``peakmemory``...; empty if unknown.
+        exact: Whether it tracks a scenario of ours, which runs in virtual time.
     """
 
     unit: str
     version: str
     kind: str
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,7 @@ def read_index(folder: Path) -> dict[str, AsvBenchmark]:
             unit=str(entry.get("unit", "unit")),
             version=str(entry.get("version", "")),
             kind=str(entry.get("type", "")),
+            exact="scenario" in entry,
         )
         for name, entry in data.items()
         if isinstance(entry, dict)

@@ -16,7 +16,7 @@ from agent_perf.measure.critical_path import OperationTotals
 from agent_perf.measure.histogram import LatencyHistogram, exact_summary
 from agent_perf.measure.recorder import TRACE_CHUNK, Done, Recorder, exemplar_of
 from agent_perf.measure.timeline import TimelineBuilder
-from agent_perf.records import Exemplar, LatencySummary, OperationTotal, Timeline
+from agent_perf.records import Exemplar, LatencySummary, LevelTotal, OperationTotal, Timeline
 
 EXACT_MAX: Final = 20_000
 """Requests up to which quantiles are exact: 160 kB of integers."""
@@ -46,6 +46,7 @@ class LoadRecording:
     timeline: Timeline
     exemplars: tuple[Exemplar, ...]
     trace_digest: str
+    levels: Mapping[str, LevelTotal]
 
 
 class LoadRecorder(Recorder):
@@ -150,6 +151,7 @@ class LoadRecorder(Recorder):
             timeline=self._builder.result(),
             exemplars=tuple(exemplar_of(*item) for item in exemplars.items()),
             trace_digest=self._hash.hexdigest(),
+            levels=self._levels.totals(self._last_end_ns),
         )
 
     def _path(self, path: str) -> LatencyHistogram:

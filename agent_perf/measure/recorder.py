@@ -7,13 +7,14 @@ from __future__ import annotations
 import marshal
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
 from agent_perf.measure.critical_path import OperationTotals, RawSpan
+from agent_perf.measure.levels import Levels
 from agent_perf.measure.timeline import TimelineBuilder
-from agent_perf.records import Exemplar, OperationTotal, Span, Timeline
+from agent_perf.records import Exemplar, LevelTotal, OperationTotal, Span, Timeline
 
 _DETAILS_MAX: Final = 500
 """Details kept in a recording: enough for people; URLs with ids in them have no end."""
@@ -40,6 +41,7 @@ class Recording:
     exemplar: Exemplar | None
     trace_digest: str
     timeline: Timeline | None = None
+    levels: Mapping[str, LevelTotal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Recorder:
         self._request_id = request_id
         self._hash = blake2b(digest_size=16)
         self._trace: list[tuple[object, ...]] = []
+        self._levels = Levels(now_ns())
         self.restart()
 
     def restart(self) -> None:
@@ -86,6 +89,8 @@ class Recorder:
         self._open: dict[int, _Open] = {}
         self._done: dict[int, Done] = {}
         self._last_end_ns = self._start_ns
+        # What the warm-up holds is held still.
+        self._levels = self._levels.restarted(self._start_ns)
 
     def begin(self, request_id: int, intended_ns: int) -> None:
         """Open request *request_id*, which was to start at *intended_ns* of the loop's clock."""
@@ -121,6 +126,10 @@ class Recorder:
         if len(trace) >= TRACE_CHUNK:
             self._flush_trace()
 
+    def level(self, name: str, change: int) -> None:
+        """Take note that *change* more (or fewer, if negative) of *name* are held from now on."""
+        self._levels.move(name, change, self._now_ns())
+
     def finish(self, *, bucket_ns: int | None = None) -> Recording:
         """
         Return what was taken down since the last restart.
@@ -150,6 +159,7 @@ class Recorder:
             operations=totals.result(),
             exemplar=_exemplar(self._done),
             trace_digest=self._hash.hexdigest(),
+            levels=self._levels.totals(self._last_end_ns),
             timeline=None if bucket_ns is None else self._timeline(bucket_ns),
         )
 

@@ -80,8 +80,8 @@ class Comparison:
         base: None if the base has no value.
         head: None if the head has none.
         change_ratio: head / base - 1; None if either is missing; inf from zero.
-        interval: Of *change_ratio*, the one that the verdict stands on: 98 % over all looks
-            at a duet; None for exact evidence.
+        interval: Of *change_ratio*, 98 % over all looks at a duet; None for exact evidence.
+            A regression of sampled evidence stands on that of *confirmation*.
         limit_ratio: Largest *change_ratio* allowed; None if this metric is not gated.
         verdict: What it came to.
         reason: One line: why this verdict.
@@ -112,13 +112,16 @@ class SuiteShift:
 
     Attributes:
         change_ratio: Median of the benchmarks' changes for the worse.
-        interval: Of *change_ratio*.
+        interval: Of *change_ratio*, 99 %.
         benchmark_count: Benchmarks behind it.
+        standing_out: Benchmark and metric of what is surely beyond its limit even if the
+            move of the others is taken off.
     """
 
     change_ratio: float
     interval: tuple[float, float]
     benchmark_count: int
+    standing_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,7 @@ class Decision:
         lines: One line for each thing that failed, as the CLI prints it.
         warnings: Things worth knowing that do not fail the gate.
         waivers: Those that speak of what was measured, in the order of their file.
+        shift: A move of most sampled benchmarks at once; None if there is none.
     """
 
     base: str
@@ -191,6 +195,7 @@ class Decision:
     lines: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     waivers: tuple[WaiverUse, ...] = ()
+    shift: SuiteShift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ What a load came to.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
+    LevelTotal,
     OperationTotal,
     Tier,
 )
@@ -47,6 +48,7 @@ class LoadRun:
         fault_windows: What was made to go wrong, by its begin.
         states: Changes of state that the scenarios told of, in order.
         checks: Whether it keeps what the scenarios promise of their faults.
+        levels: As in Run.
     """
 
     scenarios: Mapping[str, int]
@@ -73,6 +75,7 @@ class LoadRun:
     fault_windows: tuple[FaultWindow, ...] = ()
     states: tuple[StateChange, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    levels: Mapping[str, LevelTotal] = field(default_factory=dict)
 
     @property
     def throughput_hz(self) -> float:

@@ -85,6 +85,22 @@ class OperationTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LevelTotal:
+    """
+    What a run held of something: connections of a pool in use.
+
+    Attributes:
+        peak: Most at an instant, >= 0.
+        held_ns: Sum over time: two held for 3 ns are 6.
+        length_ns: Virtual time that *held_ns* is the sum over, >= 0.
+    """
+
+    peak: int
+    held_ns: int
+    length_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """
     What must be equal for two runs to be comparable, and what is good to know.
@@ -156,6 +172,7 @@ class Run:
         checks: Whether it keeps what the scenario promises of its faults.
         load: The shape of an open load, in words; empty for users who wait for answers.
         timeline: The run along its time; None if nobody asked for it.
+        levels: What was held along the run, by name: ``db_in_use``.
     """
 
     scenario: str
@@ -179,6 +196,7 @@ class Run:
     checks: tuple[CheckResult, ...] = ()
     load: str = ""
     timeline: Timeline | None = None
+    levels: Mapping[str, LevelTotal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.latency_ns) != len(self.path):

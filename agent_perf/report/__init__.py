@@ -4,6 +4,9 @@ What people read: one page with the verdict first, and the same for machines.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from agent_perf.report.comparison_view import build_view
 from agent_perf.report.formats import Format, render, write_reports
 from agent_perf.report.history_view import build_history_view
@@ -14,6 +17,9 @@ from agent_perf.report.standing import RecordingPair
 from agent_perf.report.trend import Series, SeriesPoint
 from agent_perf.report.view import Command, View
 
+if TYPE_CHECKING:
+    from agent_perf.report.findings_view import build_findings_view
+
 __all__ = [
     "Command",
     "Commit",
@@ -22,6 +28,7 @@ __all__ = [
     "Series",
     "SeriesPoint",
     "View",
+    "build_findings_view",
     "build_history_view",
     "build_series_view",
     "build_view",
@@ -29,3 +36,10 @@ __all__ = [
     "render",
     "write_reports",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # The one view that needs numpy.
+    if name != "build_findings_view":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.findings_view"), name)

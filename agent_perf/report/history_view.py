@@ -29,6 +29,7 @@ def build_history_view(
     title: str = "agent-perf",
     commands: Sequence[Command] = (),
     notes: Sequence[str] = (),
+    facts: Sequence[Fact] = (),
 ) -> View:
     """
     Return the report on a range of commits, or on versions of a library.
@@ -42,6 +43,7 @@ def build_history_view(
         title: Of the project that was measured.
         commands: What to type next, as it stands.
         notes: On the evidence: how it was measured, what could not be.
+        facts: What else to say, between the evidence and the next step.
     """
     steps_known = scrub(tuple(steps or ()))
     past = Past(
@@ -54,13 +56,13 @@ def build_history_view(
     )
     title = scrub(title)
     band = _band(past)
-    trends = [draw_trend(one, past.numbers) for one in past.series[:_TRENDS_MAX]]
+    trends = [draw_trend(one, past.numbers_on(one)) for one in past.series[:_TRENDS_MAX]]
     more = len(past.series) - len(trends)
     return View(
         title=band.sentence,
         heading=_heading(title, past),
         band=band,
-        facts=_facts(past, scrub(tuple(commands)), scrub(tuple(notes))),
+        facts=_facts(past, scrub(tuple(commands)), scrub(tuple(notes)), scrub(tuple(facts))),
         moments=make_moments(past),
         moments_title=f"Which {past.what}s" + (", and why" if any(map(causes, past.steps)) else ""),
         trends=tuple(trend for trend in trends if trend is not None),
@@ -143,7 +145,7 @@ def _tally(past: Past) -> tuple[Badge, ...]:
         (WORSE, len(past.worse)),
         (BETTER, len(past.steps) - len(past.worse)),
         (FAILED, past.failed),
-        (QUIET, past.known - len(past.steps)),
+        (QUIET, past.known - len({past.start, *(step.commit for step in past.steps)} - {""})),
     )
     return tuple(
         Badge(tone=sign.tone, mark=sign.mark, word=f"{count} {sign.word}")
@@ -152,10 +154,13 @@ def _tally(past: Past) -> tuple[Badge, ...]:
     )
 
 
-def _facts(past: Past, commands: tuple[Command, ...], notes: tuple[str, ...]) -> tuple[Fact, ...]:
-    facts = []
+def _facts(
+    past: Past, commands: tuple[Command, ...], notes: tuple[str, ...], more: tuple[Fact, ...]
+) -> tuple[Fact, ...]:
+    facts: list[Fact] = []
     if notes:
         facts.append(Fact(question="How sure", points=tuple(Point(text=note) for note in notes)))
+    facts += more
     if not past.measured:
         advice = "See that at least one benchmark is selected and runs."
     elif not past.judged:

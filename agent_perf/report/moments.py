@@ -16,9 +16,11 @@ from agent_perf.report.wording import badge, metric_label, moved, values
 WORSE: Final = Badge(tone="fail", mark="✗", word="worse")
 BETTER: Final = Badge(tone="pass", mark="✓", word="better")
 QUIET: Final = Badge(tone="plain", mark="=", word="no change")
+START: Final = Badge(tone="plain", mark="·", word="start")
 FAILED: Final = Badge(tone="broken", mark="!", word="not measured")
 
 _CHANGES_MAX: Final = 3
+_ROWS_MAX: Final = 400
 _QUIET_RUN: Final = 8
 """So many in a row that changed nothing are told as one."""
 
@@ -32,8 +34,11 @@ def make_moments(past: Past) -> tuple[Moment, ...]:
     quiet: list[Moment] = []
     for commit in past.commits:
         step = by_commit.get(commit.name)
+        if step is None and commit.name == past.start:
+            moments.append(_quiet(commit, START))
+            continue
         if step is None and not commit.failure:
-            quiet.append(_quiet(commit))
+            quiet.append(_quiet(commit, QUIET))
             continue
         moments.extend(_folded(quiet, past))
         quiet = []
@@ -42,10 +47,12 @@ def make_moments(past: Past) -> tuple[Moment, ...]:
 
 
 def changes_table(past: Past) -> Table | None:
-    """Return every change of every step; None without any."""
+    """Return the changes of the steps, the worst of each; None without any."""
+    total = sum(len(step.comparisons) for step in past.steps)
+    share = _ROWS_MAX // max(1, len(past.steps))
     rows = []
     for step in past.steps:
-        for one in step.comparisons:
+        for one in step.comparisons[: None if total <= _ROWS_MAX else share]:
             sign = badge(one)
             before, after = values(one)
             rows.append(
@@ -62,8 +69,9 @@ def changes_table(past: Past) -> Table | None:
             )
     if not rows:
         return None
+    shown = f"{len(rows)} of " if len(rows) < total else ""
     return Table(
-        caption=f"{plural(len(rows), 'change')} in {past.count(len(past.steps))}",
+        caption=f"{shown}{plural(total, 'change')} in {past.count(len(past.steps))}",
         header=("Step", "Benchmark", "Metric", "Before", "After", "Change", "Interval", "Verdict"),
         rows=tuple(rows),
         words=(1, 2, 7),
@@ -71,8 +79,8 @@ def changes_table(past: Past) -> Table | None:
     )
 
 
-def _quiet(commit: Commit) -> Moment:
-    return Moment(number="", commit=short_commit(commit.name), subject=commit.subject, badge=QUIET)
+def _quiet(commit: Commit, sign: Badge) -> Moment:
+    return Moment(number="", commit=short_commit(commit.name), subject=commit.subject, badge=sign)
 
 
 def _folded(quiet: list[Moment], past: Past) -> list[Moment]:

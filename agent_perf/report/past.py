@@ -69,6 +69,21 @@ class Past:
         return {step.commit: str(index) for index, step in enumerate(self.steps, 1)}
 
     @property
+    def start(self) -> str:
+        """The first that was measured: there is none before it that it could differ from."""
+        return next((commit.name for commit in self.commits if not commit.failure), "")
+
+    def numbers_on(self, series: Series) -> Mapping[str, str]:
+        """Return the numbers of those steps that moved *series*, by commit."""
+        moved = {
+            step.commit
+            for step in self.steps
+            for one in step.comparisons
+            if series.name in {one.benchmark, f"{one.benchmark} {one.metric}"}
+        }
+        return {commit: number for commit, number in self.numbers.items() if commit in moved}
+
+    @property
     def failed(self) -> int:
         """How many could not be measured."""
         return sum(bool(commit.failure) for commit in self.commits)

@@ -57,6 +57,8 @@ _METRIC_LABELS: Final = {
     "resources.network_sent": "bytes sent over the network",
     "resources.network_received": "bytes received over the network",
     "resources.db_connections.peak": "most database connections",
+    "resources.db_in_use.mean": "database connections in use",
+    "resources.db_in_use.peak": "most database connections in use",
     "resources.connections.peak": "most TCP connections",
     "resources.files.peak": "most open files",
     "resources.threads.peak": "most threads",

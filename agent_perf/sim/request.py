@@ -41,6 +41,9 @@ class Witness(Protocol):
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         """Take note of an operation of the running request, in loop nanoseconds."""
 
+    def level(self, name: str, change: int) -> None:
+        """Take note that *change* more (or fewer, if negative) of *name* are held from now on."""
+
 
 _running: ContextVar[RequestState] = ContextVar("agent_perf_request")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent_perf.stats.comparison import PairedShift, compare_exact, paired_shift
 from agent_perf.stats.direction import Direction, direction
-from agent_perf.stats.duet import LOOKS, compare_duet, needs_more_rounds
+from agent_perf.stats.duet import LOOKS
 from agent_perf.stats.instructions import (
     INSTRUCTIONS,
     compare_instructions,
@@ -19,11 +19,13 @@ from agent_perf.stats.noise import NOISE_LIMITS, NOISE_ROUNDS_MIN, design_effect
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
 from agent_perf.stats.rounds_needed import rounds_needed
-from agent_perf.stats.sampled import judge_duets, open_confirmations, open_duets
+from agent_perf.stats.sampled import open_confirmations, open_duets
 from agent_perf.stats.scale import robust_scale
+from agent_perf.stats.spending import look_levels
 from agent_perf.stats.steady import StateTotal, SteadyState, WindowEffect, steady_state
 from agent_perf.stats.student_t import t_quantile
-from agent_perf.stats.summary import summarize, work_metric
+from agent_perf.stats.suite_judgement import judge_duets
+from agent_perf.stats.summary import PATH_REQUESTS_MIN, rare_paths, summarize, work_metric
 from agent_perf.stats.trimmed import TrimmedMean, trimmed_mean
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ __all__ = [
     "LOOKS",
     "NOISE_LIMITS",
     "NOISE_ROUNDS_MIN",
+    "PATH_REQUESTS_MIN",
     "ChangePoint",
     "Direction",
     "PairedShift",
@@ -51,7 +54,6 @@ __all__ = [
     "TrimmedMean",
     "WindowEffect",
     "change_points",
-    "compare_duet",
     "compare_exact",
     "compare_instructions",
     "design_effect",
@@ -59,14 +61,15 @@ __all__ = [
     "exact_change_points",
     "find_slope",
     "judge_duets",
+    "look_levels",
     "metric_noise",
     "missing_because",
     "nearest_rank",
-    "needs_more_rounds",
     "open_confirmations",
     "open_duets",
     "paired_shift",
     "passing",
+    "rare_paths",
     "resource_duets",
     "resource_metrics",
     "robust_scale",

@@ -4,6 +4,7 @@ The numbers that a run comes to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,6 +16,17 @@ from agent_perf.units import NS
 _OVERALL: Final = (("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99"))
 _PER_PATH: Final = _OVERALL[:2]
 
+PATH_REQUESTS_MIN: Final = 6
+"""
+Requests below which a path has no latencies of its own.
+
+Which path a request takes follows from timing: one that arrives a moment later joins another
+or does not, and of a few its latency is the path's median. Six is the least number whose
+extremes hold the median of what they are drawn from with 95 %, 1 - 2 / 2**6.
+
+Source: Hahn & Meeker, *Statistical Intervals* (1991), section 5.2.
+"""
+
 _COST_COUNT: Final = "llm_cost_nanousd"
 _COST_METRIC: Final = "work.llm_cost_usd"
 
@@ -25,7 +37,8 @@ def summarize(run: Run) -> tuple[Metric, ...]:
 
     Failed requests count in the latencies, for their users waited too. Percentiles that
     the number of requests does not carry are left out. Each path has its own latencies,
-    because the median of a cached path is the latency of a hit.
+    because the median of a cached path is the latency of a hit; one of fewer than
+    PATH_REQUESTS_MIN requests has none.
 
     Raises:
         SampleError: If the run has no request.
@@ -41,6 +54,15 @@ def summarize(run: Run) -> tuple[Metric, ...]:
         *_path_latencies(run),
         *_totals(run),
         *(work_metric(run, name) for name in sorted(run.counts)),
+        *_held(run),
+    )
+
+
+def rare_paths(run: Run) -> tuple[tuple[str, int], ...]:
+    """Return the paths that too few requests of *run* took for latencies, with their number."""
+    counts = Counter(label for label in run.path if label)
+    return tuple(
+        (label, counts[label]) for label in sorted(counts) if counts[label] < PATH_REQUESTS_MIN
     )
 
 
@@ -72,7 +94,7 @@ def _path_latencies(run: Run) -> Iterator[Metric]:
     for label, latency in zip(run.path, run.latency_ns, strict=True):
         by_path.setdefault(label, []).append(latency)
     for label in sorted(by_path):
-        if label:
+        if label and len(by_path[label]) >= PATH_REQUESTS_MIN:
             yield from _latencies(f"latency.{label}", by_path[label], _PER_PATH)
 
 
@@ -81,6 +103,15 @@ def _totals(run: Run) -> Iterator[Metric]:
     yield _metric("success_ratio", (count - len(run.errors)) / count, "ratio", count)
     if run.duration_ns > 0:
         yield _metric("throughput", count * NS / run.duration_ns, "per_s", count)
+
+
+def _held(run: Run) -> Iterator[Metric]:
+    count = len(run.latency_ns)
+    for name, level in sorted(run.levels.items()):
+        if level.length_ns:
+            mean = level.held_ns / level.length_ns
+            yield _metric(f"resources.{name}.mean", mean, "count", count)
+        yield _metric(f"resources.{name}.peak", level.peak, "count", count)
 
 
 def _metric(name: str, value: float, unit: str, sample_count: int) -> Metric:

@@ -32,6 +32,7 @@ from agent_perf.suite.instructions import (
 )
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.noise import NoiseFindings, NoisePlan, measure_noise
+from agent_perf.suite.path_targets import PATH_TARGETS
 from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.schedule import Schedule, Turn, fixed_rounds, sequential
@@ -41,6 +42,7 @@ from agent_perf.suite.worker import Event
 from agent_perf.suite.world import World
 
 __all__ = [
+    "PATH_TARGETS",
     "Ask",
     "Broken",
     "CaseResult",

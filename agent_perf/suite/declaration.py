@@ -18,6 +18,7 @@ from agent_perf.load.data import Case
 from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
 from agent_perf.sim.faults import Fault, check_faults
 from agent_perf.suite.checks import Check, check_checks
+from agent_perf.suite.path_targets import named_targets
 from agent_perf.suite.world import World
 
 Build = Callable[[World], AsyncIterator[Request]]
@@ -160,7 +161,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
     think: str | None = "think",
     seed: int = 1,
     tables: Mapping[str, LatencyTable] | None = None,
-    targets: Mapping[str, float] | None = None,
+    targets: Mapping[str, float] | str | None = None,
     load: Shape | None = None,
     limits: Limits = NO_LIMITS,
     faults: tuple[Fault, ...] = (),
@@ -188,7 +189,8 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             await redis.aclose()
 
     The arguments are the attributes of Scenario; *users* are 1, 50 and 200 if not given,
-    with a *load* 50.
+    with a *load* 50. *targets* may be the name of a kind of path, as ``"cache.get"``: then
+    they are those of PATH_TARGETS.
 
     Raises:
         ConfigError: If a value is not valid, or the function is no async generator.
@@ -209,7 +211,7 @@ def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
             think=think,
             seed=seed,
             tables=tables or {},
-            targets=targets or {},
+            targets=named_targets(targets, name),
             source=Path(inspect.getsourcefile(build) or "unknown"),
             load=load,
             limits=limits,

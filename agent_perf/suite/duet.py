@@ -8,26 +8,24 @@ for calls within a process are not independent.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from agent_perf.records import DuetRun, Failure
+from agent_perf.suite.duet_lanes import lane_count, measure_lanes, usable_cores
 from agent_perf.suite.duet_round import (
     Measured,
     Order,
     SideName,
     Size,
     fresh_sides,
-    measure_round,
 )
 from agent_perf.suite.duet_runs import first_metric, with_round, without_rounds
-from agent_perf.suite.lanes import LANES_MAX, Group, Item, share_out
+from agent_perf.suite.lanes import Group, Item, share_out
 from agent_perf.suite.schedule import Schedule, Turn, affordable, rounds_to_go
 from agent_perf.suite.side import SideBroken
 from agent_perf.suite.tree import Tree
@@ -158,6 +156,7 @@ class _Rounds:
         self._sizes: dict[str, Size] = {}
         self._cost_s: dict[str, float] = {}
         self._start_s = 0.0
+        self._overhead_s = 0.0
 
     def live(self) -> list[DuetRun]:
         """Return the duets of the benchmarks that have not failed."""
@@ -180,9 +179,9 @@ class _Rounds:
         names = affordable(
             to_go,
             self._cost_s,
-            start_s=self._start_s,
+            start_s=self._overhead_s,
             time_s=time_s,
-            lane_count=_lane_count(),
+            lane_count=lane_count(),
         )
         return [self._items[name] for name in names]
 
@@ -204,7 +203,7 @@ class _Rounds:
                         traceback=error.traceback,
                     )
                     return
-        self._start_s = time.monotonic() - start_s
+        self._start_s = self._overhead_s = time.monotonic() - start_s
         for name, item in found["head"].items():
             if name in found["base"] and self._is_wanted(name):
                 self._items[name] = item
@@ -219,14 +218,20 @@ class _Rounds:
             if index in turn.wanted
         }
         known = set(self.runs)
-        cores = _cores()
+        cores = usable_cores()
         self._dice.shuffle(cores)
-        lanes = share_out(items, self._cost_s, start_s=self._start_s, lane_count=_lane_count())
+        lanes = share_out(items, self._cost_s, start_s=self._start_s, lane_count=lane_count())
         orders = [
             self._order(groups, deadline_s=deadline_s, core=core)
             for groups, core in zip(lanes, cores, strict=False)
         ]
-        for one in _in_lanes(orders):
+        start_s = time.monotonic()
+        measured = measure_lanes(orders)
+        if all(item.kind != "memory" for item in items):
+            # What is not measuring is starting, importing, and waiting for the longest lane.
+            spent_s = sum(one.spent_s for one in measured) / len(orders)
+            self._overhead_s = time.monotonic() - start_s - spent_s
+        for one in measured:
             self._take(one, turn, wanted, known)
             self._on_measured(one)
 
@@ -271,29 +276,3 @@ class _Rounds:
     def _is_wanted(self, name: str) -> bool:
         only = self._plan.only
         return not only or any(fnmatchcase(name, pattern) for pattern in only)
-
-
-def _in_lanes(orders: Sequence[Order]) -> list[Measured]:
-    """Return what the lanes measured, side by side; on an interrupt their processes are ended."""
-    stop = threading.Event()
-
-    def measure(order: Order) -> list[Measured]:
-        return list(measure_round(order, stop))
-
-    with ThreadPoolExecutor(max_workers=len(orders)) as pool:
-        pending = [pool.submit(measure, order) for order in orders]
-        try:
-            return [one for future in pending for one in future.result()]
-        except BaseException:
-            # Without this, leaving the pool would wait for the rest of the round.
-            stop.set()
-            raise
-
-
-def _lane_count() -> int:
-    return min(LANES_MAX, len(_cores()))
-
-
-def _cores() -> list[int]:
-    """Return the cores that this process may use; [0] where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]

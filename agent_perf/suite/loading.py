@@ -128,6 +128,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         counts=recording.counts,
         operations=recording.operations,
         timeline=recording.timeline,
+        levels=recording.levels,
         fault_windows=incidents.fault_windows,
         states=incidents.states,
         checks=judge_checks(

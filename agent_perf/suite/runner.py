@@ -97,6 +97,7 @@ def run_scenario(
         tier=tier,
         load="" if shape is None else shape.describe(),
         timeline=recording.timeline,
+        levels=recording.levels,
         fault_windows=incidents.fault_windows,
         states=incidents.states,
         checks=judge_checks(

@@ -14,6 +14,9 @@ from agent_perf.stats import LOOKS, open_confirmations, open_duets
 _SCREENING_RATIO: Final = 0.6
 """Share of the time budget after which confirmations go before first rounds."""
 
+_MARGIN: Final = 1.25
+"""How much longer than the last round those to come may take, so that what is begun is ended."""
+
 Schedule = Callable[[Sequence[DuetRun], float], "Turn | None"]
 """Says from the rounds so far and the seconds spent what to measure next; None: nothing."""
 
@@ -79,13 +82,13 @@ def affordable(
     Return the benchmarks whose next verdict the time suffices for, cheapest first.
 
     Where it does not suffice for all, a round of each would bring none of them to a verdict:
-    as many as possible get all their rounds, and the others none.
+    as many as possible get all their rounds, at least one, and the others none.
 
     Args:
         to_go: Benchmark to the rounds until it is judged next, >= 1.
         cost_s: Benchmark to the seconds that a round of it takes; absent if not yet known:
             it is affordable, for a first round must tell.
-        start_s: Seconds until the processes of a round have imported everything.
+        start_s: Seconds of a round that measure nothing: processes start and import.
         time_s: Seconds that are left.
         lane_count: How many are measured side by side, >= 1.
     """
@@ -94,7 +97,8 @@ def affordable(
     for name in sorted(to_go, key=lambda one: (cost_s.get(one, 0.0) * to_go[one], one)):
         spent_s += cost_s.get(name, 0.0) * to_go[name] / lane_count
         most = max(to_go[one] for one in (*chosen, name))
-        if name in cost_s and most * start_s + spent_s > time_s:
+        # The cheapest one is tried in any case: the machine may become faster.
+        if chosen and name in cost_s and (most * start_s + spent_s) * _MARGIN > time_s:
             break
         chosen.append(name)
     return tuple(chosen)

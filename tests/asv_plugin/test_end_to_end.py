@@ -72,9 +72,11 @@ def test_compare_tells_the_rise(measured: Asv) -> None:
 
 def test_published_site_has_our_page(measured: Asv) -> None:
     """
-    ``asv publish`` gives a site with our page: the verdict, the target that is missed.
+    ``asv publish`` gives a site with our pages: the verdict, the target that is missed; the
+    commit that changed the latency.
     """
     done = measured("publish")
+    changes = (measured.root / ".asv" / "html" / "agent-perf-history.html").read_text("utf-8")
     page = (measured.root / ".asv" / "html" / "agent-perf.html").read_text("utf-8")
     index = (measured.root / ".asv" / "html" / "index.html").read_text("utf-8")
 
@@ -83,6 +85,9 @@ def test_published_site_has_our_page(measured: Asv) -> None:
     assert "shop.search@2" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert 'href="#/agent-perf"' in index
+    assert 'href="#/agent-perf-history"' in index
+    assert "1 of 2 commits made it slower or dearer" in changes
+    assert "shop.Search.track_latency" in changes
 
 
 def test_check_refuses_coroutines(shop: Asv) -> None:

@@ -21,7 +21,7 @@ MS = 1_000_000
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a repository of six commits; the fourth made requests slower, and all are stored."""
+    """Return a repository of six stored commits, of which the fourth made requests slower."""
     folder = make_shop(tmp_path / "shop")
     for number in range(5):
         write(folder, "notes.txt", f"{number}")

@@ -31,6 +31,9 @@ class Counts:
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         """Spans are of no interest here."""
 
+    def level(self, name: str, change: int) -> None:
+        """Levels neither."""
+
 
 def constant_draws(**latency_s: float) -> Draws:
     """Return draws in which ``redis_trip=0.001`` makes every redis.trip last 1 ms."""

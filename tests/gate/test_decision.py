@@ -264,3 +264,18 @@ def test_the_comparison_is_the_statistics() -> None:
         found.limit_ratio,
         found.sample_count,
     )
+
+
+def test_one_request_is_no_path() -> None:
+    """
+    A request that joins another a moment later is no regression of that path; that it is not
+    judged is told.
+    """
+    old = replace(OLD, path=("joined",) + ("hit",) * 99, latency_ns=(MS,) + (100 * MS,) * 99)
+    new = replace(old, commit=HEAD, latency_ns=(5 * MS,) + (100 * MS,) * 99)
+    decision = decide([old], [new])
+
+    assert Outcome.PASS is decision.outcome
+    assert (
+        "agent.chat@50: 1 of 100 requests takes the path joined, too few for its median; want 6",
+    ) == decision.warnings

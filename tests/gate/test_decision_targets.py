@@ -75,14 +75,36 @@ def test_duets() -> None:
     Sampled benchmarks count like exact ones: regressed, undecided, fine.
     """
     fine, slow, open_ = duet(*[1.0] * 5), duet(*[1.5] * 5), duet(0.5, 2, 0.5, 2, 0.5)
+    sure = replace(slow, confirmation=duet(*[1.4] * 5))
 
     assert Outcome.PASS is decide([], [], duets=[fine]).outcome
-    assert Outcome.FAIL is decide([], [], duets=[fine, slow]).outcome
+    assert Outcome.UNDECIDED is decide([], [], duets=[fine, slow]).outcome
+    assert Outcome.FAIL is decide([], [], duets=[fine, sure]).outcome
     assert Outcome.UNDECIDED is decide([], [], duets=[fine, open_]).outcome
     assert (
         "FAIL cache.Memory.time_get cpu.median observed=1µs->1.5µs(+50%) limit=+15% "
-        "interval=[+50%,+50%]"
-    ) == decide([], [], duets=[slow]).lines[0]
+        "interval=[+50%,+50%] confirmed=+40%[+40%,+40%]"
+    ) == decide([], [], duets=[sure]).lines[0]
+
+
+def test_a_move_of_all_is_told_and_fails_all_the_same() -> None:
+    """
+    Twelve benchmarks that became slower together are a warning, and regressions still;
+    one more, which became slower by far more, is named.
+    """
+    slow = [duet(*[1.2] * 4, benchmark=f"b{index}.time") for index in range(12)]
+    slower = duet(*[1.5] * 4, benchmark="c.time")
+    decision = decide([], [], duets=[replace(one, confirmation=one) for one in (*slow, slower)])
+
+    assert Outcome.FAIL is decision.outcome
+    assert 13 == sum(line.startswith("FAIL") for line in decision.lines)
+    assert decision.shift is not None
+    assert (("c.time", "cpu.median"),) == decision.shift.standing_out
+    assert (
+        "most of 13 sampled benchmarks moved together, by +20% [+20%,+20%]: another interpreter "
+        "or library, or code that all of them run through; beyond its limit even against the "
+        "others: c.time cpu.median"
+    ) in decision.warnings
 
 
 def test_bad_samples_are_undecided() -> None:

@@ -1,10 +1,8 @@
 import pytest
 
 from agent_perf.errors import ConfigError
-from agent_perf.gate import DEFAULT_TARGETS, Level, Limit, Policy, make_policy
+from agent_perf.gate import Level, Limit, Policy, make_policy
 from agent_perf.records import DuetRun
-from agent_perf.stats import summarize
-from tests.stats.example import make_run
 
 DEFAULTS = make_policy({}, {})
 
@@ -148,10 +146,12 @@ def test_bad_targets(targets: dict[str, dict[str, str]], message: str) -> None:
         make_policy({}, targets)
 
 
-def test_default_targets_name_real_metrics() -> None:
+def test_batches_are_limited_like_payloads() -> None:
     """
-    Every default target is a metric that a run of a hundred requests has.
+    How many events share a delivery follows from timing: some more is none, a sixth more is.
     """
-    known = {metric.name for metric in summarize(make_run())}
+    policy = make_policy({}, {})
 
-    assert {name for table in DEFAULT_TARGETS.values() for name in table} <= known
+    assert 0.15 == policy.limit("events.single@50", "work.event_requests").ratio
+    assert 0.0 == policy.limit("events.single@50", "work.events").ratio
+    assert 0.0 == policy.limit("events.single@50", "work.http_requests").ratio

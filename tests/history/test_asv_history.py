@@ -17,6 +17,7 @@ INDEX = {
     "version": 2,
     "a.time_x": {"unit": "seconds", "type": "time", "version": "v1"},
     "a.track_count": {"unit": "count", "type": "track", "version": "v1"},
+    "a.track_p95": {"unit": "ms", "type": "track", "version": "v1", "scenario": "shop.answer"},
     "a.track_noise": {"unit": "ms", "type": "track", "version": "v1"},
 }
 
@@ -95,7 +96,7 @@ def test_homes_and_editions_are_not_mixed(tmp_path: Path) -> None:
 def test_counts_repeat_and_measurements_do_not(tmp_path: Path) -> None:
     """
     A track benchmark whose values repeat is exact, one whose values scatter is sampled, in
-    base units; a time is sampled even if it repeats.
+    base units; a time is sampled even if it repeats, a scenario of ours is exact.
     """
     for number in range(6):
         write(
@@ -105,13 +106,17 @@ def test_counts_repeat_and_measurements_do_not(tmp_path: Path) -> None:
                 "a.time_x": [[1.0], [], "v1"],
                 "a.track_count": [[7 + number // 3], [], "v1"],
                 "a.track_noise": [[20 + number], [], "v1"],
+                "a.track_p95": [[20 + number], [], "v1"],
             },
         )
     tracks = {track.benchmark: track for track in read_asv_history(tmp_path).tracks}
 
-    assert [Evidence.SAMPLED, Evidence.EXACT, Evidence.SAMPLED] == [
-        tracks[name].evidence for name in ("a.time_x", "a.track_count", "a.track_noise")
-    ]
+    assert {
+        "a.time_x": Evidence.SAMPLED,
+        "a.track_count": Evidence.EXACT,
+        "a.track_noise": Evidence.SAMPLED,
+        "a.track_p95": Evidence.EXACT,
+    } == {name: track.evidence for name, track in tracks.items()}
     assert pytest.approx(0.020) == tracks["a.track_noise"].values[0]
 
 

@@ -226,7 +226,8 @@ def test_history_names_the_commits() -> None:
         "Keep the transaction open until the answer is complete",
     ] == [moment.subject for moment in told]
     assert all(moment.causes for moment in told)
-    assert 7 == sum(moment.badge.word == "no change" for moment in view.moments)
+    assert "start" == view.moments[0].badge.word
+    assert 6 == sum(moment.badge.word == "no change" for moment in view.moments)
 
 
 def test_versions_tell_where_it_became_dearer() -> None:
@@ -239,6 +240,25 @@ def test_versions_tell_where_it_became_dearer() -> None:
     assert "time 38\u00a0µs\u00a0→\u00a057\u00a0µs, +50.0\u00a0%" in view.moments[3].changes[0].text
 
 
+def test_only_what_stepped_is_marked() -> None:
+    """
+    A chart is marked at the steps of its own series, not at those of others.
+    """
+    (step, *_), _, commits = samples.history()
+    stepped, other = replace(step.comparisons[0], benchmark="one"), "two latency.p95"
+    labels = [SeriesPoint(label=commit.name, value=1.0) for commit in commits]
+    view = build_history_view(
+        [replace(step, comparisons=(stepped,))],
+        [
+            Series(name=name, unit="s", points=tuple(labels))
+            for name in (f"one {stepped.metric}", other)
+        ],
+        commits=commits,
+    )
+
+    assert [1, 0] == [sum(line.style == "step" for line in chart.lines) for chart in view.trends]
+
+
 def test_long_quiet_runs_are_folded() -> None:
     """
     Eight and more commits in a row that changed nothing are one entry.
@@ -247,7 +267,7 @@ def test_long_quiet_runs_are_folded() -> None:
     quiet = tuple(replace(commits[0], name=f"{index:040x}") for index in range(30))
     view = build_history_view(steps, series, commits=(*quiet, *commits))
 
-    assert view.moments[0].subject.startswith("32 commits, 0000000 to ")
+    assert view.moments[1].subject.startswith("31 commits, 0000000 to ")
 
 
 def test_unjudged_values_get_no_verdict() -> None:

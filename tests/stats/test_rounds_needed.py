@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from agent_perf.errors import SampleError
 from agent_perf.records import DuetRun, Verdict
 from agent_perf.stats import LOOKS, judge_duets, rounds_needed
+from tests.stats.sampled_study import answers, gauss
 
 
 def settled_ratio(noise: float, limit: float, rounds: int, trials: int = 400) -> float:
@@ -68,3 +71,18 @@ def test_more_noise_never_takes_fewer_rounds(noise, other, limit, power) -> None
 def test_what_is_out_of_range_is_refused(arguments) -> None:
     with pytest.raises(SampleError, match="want noise >= 0"):
         rounds_needed(*arguments)
+
+
+@pytest.mark.parametrize(("noise", "limit"), [(0.02, 0.05), (0.05, 0.15), (0.1, 0.15)])
+def test_the_power_is_that_of_the_rule(noise, limit) -> None:
+    """
+    At each look the share of 4,000 seeded cases that are settled there is the power for which
+    so many rounds are told, give or take four per cent.
+    """
+    rng = np.random.default_rng(5)
+    settled = answers(gauss(noise)(rng, (4000, LOOKS[-1])), math.log1p(limit), 0.15)[1]
+    for look, next_look in pairwise(LOOKS):
+        share = float((settled <= look).mean())
+        if 0.56 < share < 0.95:
+            assert look == rounds_needed(noise, limit, share - 0.05)
+            assert next_look == rounds_needed(noise, limit, share + 0.04)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from agent_perf.errors import SampleError
 from agent_perf.records import Evidence
-from agent_perf.stats import summarize, work_metric
+from agent_perf.stats import rare_paths, summarize, work_metric
 from tests.stats.example import make_run
 
 MS = 1_000_000
@@ -116,3 +116,14 @@ def test_percentiles_are_observations(latency_ns: list[int]) -> None:
 
     assert set(ranked) <= {ns / 1e9 for ns in latency_ns}
     assert sorted(ranked) == ranked
+
+
+@pytest.mark.parametrize(("joined", "names"), [(1, []), (5, []), (6, ["latency.joined.p50"])])
+def test_a_rare_path_has_no_latencies(joined: int, names: list[str]) -> None:
+    """
+    Of fewer than six requests the median is no more than whichever of them took that path.
+    """
+    run = make_run(path=["joined"] * joined + ["hit"] * (100 - joined))
+
+    assert names == [one.name for one in summarize(run) if "joined" in one.name]
+    assert ((("joined", joined),) if not names else ()) == rare_paths(run)

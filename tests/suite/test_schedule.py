@@ -99,7 +99,7 @@ def test_the_time_goes_to_as_many_verdicts_as_possible() -> None:
         {"dear": 5, "cheap": 5, "middling": 5},
         {"dear": 4.0, "cheap": 0.1, "middling": 0.4},
         start_s=1.0,
-        time_s=10.0,
+        time_s=8.0,
         lane_count=2,
     )
 
@@ -112,7 +112,7 @@ def test_the_time_goes_to_as_many_verdicts_as_possible() -> None:
     to_go=st.integers(1, 10),
 )
 def test_what_is_chosen_fits_the_time(costs, time_s, to_go) -> None:
-    """All of it, with its imports; and of equal rounds no cheaper one is left out."""
+    """All of it, with its imports, or the cheapest; of equal rounds no cheaper one is left out."""
     cost_s = {str(index): cost for index, cost in enumerate(costs)}
 
     chosen = affordable(
@@ -120,7 +120,7 @@ def test_what_is_chosen_fits_the_time(costs, time_s, to_go) -> None:
     )
 
     total_s = sum(cost_s[name] for name in chosen) * to_go + 0.5 * to_go
-    assert not chosen or total_s <= time_s + 1e-9
+    assert len(chosen) == 1 or total_s <= time_s / 1.2
     left = [cost for name, cost in cost_s.items() if name not in chosen]
     assert all(cost_s[name] <= min(left, default=6) for name in chosen)
 

@@ -20,16 +20,10 @@ from tools.study.peers import PEERS
 from tools.study.samples import FOLDER, HEADS, LAUNCHES, Samples
 from tools.study.tally import Tally, joined
 from tools.study.trials import SUITE, disjoint, equal_suites, resampled
-from tools.study.workloads import WORKLOADS
-
-TAIL_WORKLOADS: Final = ("messages", "steps", "cache")
-"""
-Where 8 % of slow calls move the P95: in ``graphs`` it is the garbage collector's anyway, and
-calls of ``short`` are timed 48 at once, so that all of them move by 8 % instead.
-"""
+from tools.study.workloads import TAIL_WORKLOADS, WORKLOADS
 
 _TITLES: Final = {"quiet": "Sampled, quiet machine", "noisy": "Sampled, noisy neighbour"}
-_COLUMNS: Final = ("A/A", f"suites of {SUITE}", *HEADS[1:], "s per verdict")
+_COLUMNS: Final = ("A/A", f"suites of {SUITE}", *HEADS[1:], "s at A/A", "s at +20")
 
 ByHead = Mapping[str, Mapping[str, Tally]]
 """Head and workload to tally."""
@@ -160,6 +154,7 @@ def _cells(row: Row) -> list[str]:
         suites if row.suites else f"≈ {suites}",
         *(_short(row.found(head)) for head in HEADS[1:]),
         f"{row.false_alarms.seconds:.2g}",
+        f"{row.found('+20').seconds:.2g}",
     ]
 
 
@@ -172,7 +167,7 @@ def _share(tally: Tally) -> str:
 
 
 def _short(tally: Tally) -> str:
-    return f"{tally.ratio * 100:.3g} of {tally.trials:,}" if tally.trials else "–"
+    return f"{tally.ratio * 100:.3g} % of {tally.trials:,}" if tally.trials else "–"
 
 
 def _by_workload(rows: Sequence[Row]) -> list[list[str]]:

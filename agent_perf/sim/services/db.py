@@ -97,7 +97,7 @@ class SimDatabase:
             }
         register()
         engine = create_async_engine(URL, module=SimDbapi(self), **engine_kwargs)
-        note_holders(engine.sync_engine)
+        note_holders(engine.sync_engine, self.witness)
         return engine
 
     def prepare(self, script: str) -> None:

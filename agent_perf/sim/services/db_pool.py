@@ -14,6 +14,7 @@ from sqlalchemy.util.queue import AsyncAdaptedQueue
 from agent_perf.sim.request import RequestState, Witness, running_request
 
 WAIT = "db.wait"
+IN_USE = "db_in_use"
 
 
 def waiting_pool(witness: Witness) -> type[AsyncAdaptedQueuePool]:
@@ -38,20 +39,26 @@ def waiting_pool(witness: Witness) -> type[AsyncAdaptedQueuePool]:
     return WaitingPool
 
 
-def note_holders(engine: Engine) -> None:
-    """Keep `RequestState.connections_held` of whoever checks out a connection of *engine*."""
+def note_holders(engine: Engine, witness: Witness) -> None:
+    """
+    Keep `RequestState.connections_held` of whoever checks out a connection of *engine*.
+
+    *witness* is told how many are in use.
+    """
     # By connection, because it may be given back by another task than took it.
     holders: dict[Any, RequestState] = {}
 
     def checkout(connection: object, record: object, proxy: object) -> None:
         holders[record] = state = running_request()
         state.connections_held += 1
+        witness.level(IN_USE, 1)
 
     def checkin(connection: object, record: object) -> None:
         # A connection that failed its ping is given back without having been taken.
         state = holders.pop(record, None)
         if state is not None:
             state.connections_held -= 1
+            witness.level(IN_USE, -1)
 
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)

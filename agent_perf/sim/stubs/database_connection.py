@@ -75,6 +75,7 @@ class StubConnection(Borrower):
             raise wrapped_error(error, self.dialect, None, None, many=False) from error
         self._holder = running_request()
         self._holder.connections_held += 1
+        self._pool.note_in_use(1)
         assert slot.session is not None
         set_level(slot.session, self._options)
         return self
@@ -97,6 +98,7 @@ class StubConnection(Borrower):
                 set_level(slot.session, {})
             assert self._holder is not None
             self._holder.connections_held -= 1
+            self._pool.note_in_use(-1)
             self._pool.give_back(slot)
 
     async def invalidate(self, exception: BaseException | None = None) -> None:

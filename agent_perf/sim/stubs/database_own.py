@@ -103,6 +103,7 @@ class _SlotConnection(DbapiConnection):
         self._holder = holder
         if holder is not None:
             holder.connections_held += 1
+            pool.note_in_use(1)
 
     def note_lost(self, *, by_server: bool) -> None:
         """Take note that it is of no more use, and if *by_server* none of its age is."""
@@ -127,6 +128,7 @@ class _SlotConnection(DbapiConnection):
         if slot.session is not None:
             set_level(slot.session, {})
         self._holder.connections_held -= 1
+        self._pool.note_in_use(-1)
         self._pool.give_back(slot)
 
     terminate = close

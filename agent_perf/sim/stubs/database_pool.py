@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
-from agent_perf.sim.services.db_pool import WAIT
+from agent_perf.sim.services.db_pool import IN_USE, WAIT
 from agent_perf.sim.services.db_session import DbSession
 from agent_perf.sim.services.running_loop import sim_loop
 from agent_perf.units import NS
@@ -141,6 +141,10 @@ class StubDbPool:
             self._open_count -= 1
         else:
             self._idle.append(slot)
+
+    def note_in_use(self, change: int) -> None:
+        """Tell the witness that *change* more connections have a caller."""
+        self._service.witness.level(IN_USE, change)
 
     def invalidate(self) -> None:
         """Take note that all connections opened until now are lost."""

@@ -24,6 +24,7 @@ class Ledger:
     by_request: Counter[tuple[int, str]] = field(default_factory=Counter)
     spans: list[tuple[str, int, int, str]] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
+    levels: Counter[str] = field(default_factory=Counter)
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Keep it under its name, its name and detail, and its request."""
@@ -35,6 +36,10 @@ class Ledger:
         """Keep it."""
         self.spans.append((name, start_ns, end_ns, detail))
         self.owners.append(running_request().request_id)
+
+    def level(self, name: str, change: int) -> None:
+        """Keep how many are held now."""
+        self.levels[name] += change
 
     def lengths(self, name: str) -> list[int]:
         """Return the lengths in ns of the spans called *name*."""

@@ -36,6 +36,9 @@ class _Witness:
     def span(self, name: str, start_ns: int, end_ns: int, detail: str = "") -> None:
         self.spans.append((name, start_ns, end_ns, detail))
 
+    def level(self, name: str, change: int) -> None:
+        """Runs of both tiers are compared by their levels elsewhere."""
+
 
 def told(work: Callable[[World], Awaitable[Any]], tier: Tier) -> Told:
     """Return what *work* came to in a fresh world of *tier*."""

@@ -160,7 +160,7 @@ CANDIDATES: Final = (
             recommended=False,
             family="PELT l2",
         )
-        for factor in (6, 12, 24)
+        for factor in (6, 12)
     ),
     *(
         Method(
