@@ -55,6 +55,7 @@ def test_resources_of_a_baseline_are_refused(shop) -> None:
     assert "baseline:v1 holds no resources" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_stored_with_what_it_took(shop) -> None:
     """
     A row for each benchmark, and its recording in a file of its own; `show` prints it.

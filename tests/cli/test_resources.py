@@ -14,7 +14,7 @@ from agent_perf import codec
 from agent_perf.cli.resource_compare import DuetOptions, compare_commands, compare_recordings
 from agent_perf.cli.resource_text import resource_lines
 from agent_perf.cli.resources import RecordOptions, record_process, show_recording
-from agent_perf.errors import BrokenError, StoreError, UsageError
+from agent_perf.errors import BrokenError, NothingMeasuredError, StoreError, UsageError
 from agent_perf.stats import LOOKS
 from tests.cli.test_bad_input import agent_perf
 from tests.records.test_resources import recording, series
@@ -215,12 +215,10 @@ def test_a_duet_of_commands_that_cannot_run_is_refused(here) -> None:
 
 def test_a_budget_of_nothing_measures_nothing(here) -> None:
     """
-    Exit code 5, for there is nothing to judge.
+    An error of exit code 5, for there is nothing to judge.
     """
-    done = agent_perf(here, "resources", "duet", "true", "true", "--time-budget", "0")
-
-    assert 5 == done.returncode
-    assert "no recording of the head" in done.stderr
+    with pytest.raises(NothingMeasuredError, match="no recording of the head"):
+        compare_commands("true", "true", DuetOptions(time_budget_s=0.0))
 
 
 def test_lines_tell_what_was_missed_and_left_out() -> None:

@@ -122,6 +122,7 @@ def test_a_benchmark_that_breaks_on_one_side_has_no_rounds(shop, tmp_path) -> No
     assert "broken" in failure.message
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_it_took_if_asked(shop, tmp_path) -> None:
     """
     One worker, no turns: each run comes with its recording, and is otherwise the same.
