@@ -39,8 +39,14 @@ def unmatched(decision: Decision, policy: Policy) -> tuple[str, ...]:
 
 def is_of_measured_family(metric: str, names: Iterable[tuple[str, str]]) -> bool:
     """Return whether *names*, benchmarks with metrics, have one of the family of *metric*."""
-    family = metric.partition(".")[0]
-    return any(matches(of.partition(".")[0], family) for _, of in names)
+    family = _family(metric)
+    return any(matches(_family(of), family) for _, of in names)
+
+
+def _family(metric: str) -> str:
+    first, *rest = metric.split(".")
+    # Of resources, a simulation knows some, and a recorded process others.
+    return ".".join([first, *rest[:1]]) if first == "resources" else first
 
 
 def _limits(policy: Policy) -> Iterator[tuple[str, str, str]]:

@@ -147,7 +147,7 @@ def test_unequal_counts_are_told() -> None:
     decision = decide(replace(timed, head=timed.head[:6]))
 
     assert (
-        "8 files of the base and 6 of the head: of either the first 6 are compared"
+        "10 files of the base and 6 of the head: of either the first 6 are compared"
     ) in decision.warnings
     assert 6 == decision.comparisons[0].sample_count
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_perf.gate import judge, make_policy, unmatched
+from agent_perf.gate.unmatched import is_of_measured_family
 from agent_perf.records import Failure
 from tests.gate.deciding import BASE, HEAD, OLD
 
@@ -47,6 +48,25 @@ def test_a_slip_is_told(
     A pattern that matches nothing is told, with what was perhaps meant.
     """
     assert (said,) == warnings(limits, targets)
+
+
+@pytest.mark.parametrize(
+    ("metric", "known"),
+    [
+        ("resources.db_in_use.peak", True),
+        ("resources.db_*", True),
+        ("resources.cpu_share.p95", False),
+        ("lat*.p95", True),
+        ("wall.median", False),
+    ],
+)
+def test_families(metric: str, known: bool) -> None:
+    """
+    A resource that is measured here says nothing of another one.
+    """
+    names = [("agent.chat@50", "resources.db_in_use.mean"), ("agent.chat@50", "latency.p99")]
+
+    assert known is is_of_measured_family(metric, names)
 
 
 def test_what_matches_or_is_measured_elsewhere_is_not() -> None:

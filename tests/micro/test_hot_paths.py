@@ -18,7 +18,7 @@ from agent_perf.components.store import Serializer
 from agent_perf.records import DuetRun, Environment, Run, Verdict
 from agent_perf.sim import SimLoop, simulate
 from agent_perf.sim.draws import Draws
-from agent_perf.stats import compare_duet, summarize
+from agent_perf.stats import judge_duets, summarize
 
 _ENTRIES = 1_000
 _PROFILE = {f"field-{index}": "x" * 40 for index in range(40)}
@@ -146,7 +146,7 @@ def test_run_through_the_codec(benchmark: BenchmarkFixture) -> None:
     assert _RUN == benchmark(lambda: codec.load_run(codec.dump_run(_RUN), "here"))
 
 
-def test_compare_duet(benchmark: BenchmarkFixture) -> None:
+def test_judge_duets(benchmark: BenchmarkFixture) -> None:
     """
     Twelve rounds of equal code are unchanged.
     """
@@ -160,4 +160,6 @@ def test_compare_duet(benchmark: BenchmarkFixture) -> None:
         calls_per_round=9,
     )
 
-    assert Verdict.UNCHANGED is benchmark(compare_duet, duet, 0.15).verdict
+    judged = benchmark(judge_duets, [duet], [0.15])
+
+    assert [Verdict.UNCHANGED] == [one.verdict for one in judged.comparisons]
