@@ -28,8 +28,8 @@ PROCESSES_ADVISED: Final = 10
 """
 A side, at least: the first of them find a regression, the others confirm it.
 
-With noise of 1 % between pairs, 10 found 196 of 200 slow-downs by 20 % at a limit of 15 %, and
-8 found 107 (seeded simulation, tests/gate/test_timings_study.py).
+With noise of 1 % between pairs, 10 found 194 of 200 slow-downs by 20 % at a limit of 15 %, and
+8 found 121 (seeded simulation, tests/gate/test_timings_study.py).
 """
 
 

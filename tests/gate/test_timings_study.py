@@ -63,18 +63,28 @@ def test_equal_code_has_not_regressed(processes: int, noise: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("processes", "noise", "by", "least"),
+    ("processes", "noise", "found"),
     [
-        (10, 0.01, 1.2, 0.95),
-        (10, 0.02, 1.3, 0.98),
-        (20, 0.02, 1.2, 0.95),
-        (20, 0.05, 1.3, 0.95),
+        (8, 0.01, (121, 200)),
+        (8, 0.02, (29, 181)),
+        (8, 0.05, (0, 41)),
+        (10, 0.01, (194, 200)),
+        (10, 0.02, (64, 200)),
+        (10, 0.05, (2, 99)),
+        (15, 0.01, (200, 200)),
+        (15, 0.02, (147, 200)),
+        (15, 0.05, (13, 167)),
+        (20, 0.01, (200, 200)),
+        (20, 0.02, (195, 200)),
+        (20, 0.05, (28, 200)),
     ],
 )
-def test_slow_downs_are_found(processes: int, noise: float, by: float, least: float) -> None:
+def test_what_is_found(processes: int, noise: float, found: tuple[int, int]) -> None:
     """
-    What docs/pytest-benchmark.md says is found, of 200 slow-downs each.
+    Of 200 slow-downs by 20 % and by 30 % so many are found: the table of
+    docs/pytest-benchmark.md. The others are undecided, for they are beyond the limit.
     """
-    found = verdicts(processes, noise, by, suites=200, benchmarks=1)
+    each = [verdicts(processes, noise, by, suites=200, benchmarks=1) for by in (1.2, 1.3)]
 
-    assert found[Verdict.REGRESSED] >= least * found.total()
+    assert found == tuple(one[Verdict.REGRESSED] for one in each)
+    assert all(one[Verdict.REGRESSED] + one[Verdict.UNDECIDED] == 200 for one in each)
