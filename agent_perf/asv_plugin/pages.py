@@ -11,10 +11,10 @@ from agent_perf.config import Config
 from agent_perf.gate import judge, make_policy
 from agent_perf.history import (
     AsvShelf,
+    History,
     ResultStore,
     find_changes,
     machine_name,
-    read_asv_history,
     series_along,
     version_steps,
 )
@@ -30,7 +30,6 @@ from agent_perf.report import (
     build_view,
     render,
 )
-from agent_perf.repository import Commit as GitCommit
 
 
 def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: str) -> str:
@@ -69,19 +68,17 @@ def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: 
 
 
 def history_page(
-    folder: Path, commits: Sequence[GitCommit], acknowledged: Sequence[Acknowledged], title: str
+    history: History, acknowledged: Sequence[Acknowledged], title: str, folder: Path
 ) -> str:
     """
     Return the page of change points: which commits changed what asv measured.
 
     Args:
-        folder: asv's results.
-        commits: Commits that asv knows, oldest first.
+        history: What asv kept.
         acknowledged: What is known already.
         title: Of the project.
+        folder: asv's results, as a command names them.
     """
-    # asv has forked nothing here, and may run without a guard around its start.
-    history = read_asv_history(folder, commits, jobs=1)
     findings = find_changes(history, acknowledged, jobs=1)
     commands = [Command(purpose="Read it as text", line=f"agent-perf history --asv {folder}")]
     return render(build_findings_view(history, findings, title=title, commands=commands), "html")

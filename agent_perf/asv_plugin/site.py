@@ -16,8 +16,8 @@ from asv.util import UserError
 
 from agent_perf.asv_plugin.pages import history_page, verdict_page, version_pages
 from agent_perf.config import load_config
-from agent_perf.errors import AgentPerfError
-from agent_perf.history import read_asv_results
+from agent_perf.errors import AgentPerfError, NothingMeasuredError
+from agent_perf.history import read_asv_history, read_asv_results
 from agent_perf.repository import Commit, find_repository
 from agent_perf.waivers import load_accepted
 
@@ -126,17 +126,24 @@ def _pages(conf: Any, revisions: Mapping[str, int]) -> dict[str, tuple[str, str]
         commits = find_repository(Path(conf.repo)).known(ordered)
     config = load_config(root)
     subjects = {commit.id: commit.subject for commit in commits}
-    shelf = read_asv_results(Path(conf.results_dir))
-    for message in shelf.skipped:
-        log.warning(message)
     verdicts = verdict_page(root, config, subjects, str(conf.project))
     pages = {_HOME: ("Targets and verdicts", verdicts)}
-    if shelf.values:
-        known = load_accepted(root / config.waivers).acknowledged
-        changes = history_page(Path(conf.results_dir), commits, known, str(conf.project))
-        pages[f"{_HOME}-history"] = ("Change points", changes)
-    for axis, page in version_pages(shelf).items():
-        # Result files may come from anywhere: a name in them must not lead elsewhere.
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)
-        pages[f"{_HOME}-{name}"] = (f"{axis} versions", page)
+    results = Path(conf.results_dir)
+    try:
+        # asv may have been started by a file without a guard, which processes would start again.
+        history = read_asv_history(results, commits, jobs=1)
+    except NothingMeasuredError as error:
+        log.warning(str(error))
+        return pages
+    for message in history.notes:
+        log.warning(message)
+    known = load_accepted(root / config.waivers).acknowledged
+    changes = history_page(history, known, str(conf.project), results)
+    pages[f"{_HOME}-history"] = ("Change points", changes)
+    # Values one by one take a hundred times the memory of columns: only where they are needed.
+    if any(len(versions) > 1 for versions in history.matrix.values()):
+        for axis, page in version_pages(read_asv_results(results)).items():
+            # Result files may come from anywhere: a name in them must not lead elsewhere.
+            name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)
+            pages[f"{_HOME}-{name}"] = (f"{axis} versions", page)
     return pages

@@ -39,6 +39,7 @@ class _Origin:
     date_ms: int
     home: tuple[tuple[str, str], ...]
     machine: Mapping[str, str]
+    requirements: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +94,7 @@ def read_asv_history(
         commits=commits,
         tracks=tracks,
         surroundings=_surroundings(origins, positions, names),
+        matrix=_matrix(origins),
         notes=tuple(notes),
     )
 
@@ -157,8 +159,20 @@ def _origin(file: AsvFile[AsvResult], machine: str) -> _Origin:
         if name not in _HOME_FACTS and name not in file.requirements
     }
     return _Origin(
-        commit=file.commit, date_ms=file.date_ms, home=tuple(sorted(home.items())), machine=facts
+        commit=file.commit,
+        date_ms=file.date_ms,
+        home=tuple(sorted(home.items())),
+        machine=facts,
+        requirements=file.requirements,
     )
+
+
+def _matrix(origins: Iterable[_Origin]) -> dict[str, frozenset[str]]:
+    pins = {pin for origin in origins for pin in origin.requirements.items()}
+    return {
+        name: frozenset(version for other, version in pins if other == name and version)
+        for name in sorted({name for name, _ in pins})
+    }
 
 
 def _by_date(origins: Iterable[_Origin]) -> tuple[Commit, ...]:

@@ -55,12 +55,14 @@ class History:
         tracks: Each with as many values as there are commits.
         surroundings: Home to position of a commit to what was true of it there, by name:
             versions of packages, the machine's processor. May be empty.
+        matrix: Requirement to the versions that it was measured at; empty but for asv's.
         notes: What could not be read or placed.
     """
 
     commits: tuple[Commit, ...]
     tracks: tuple[Track, ...]
     surroundings: Mapping[str, Mapping[int, Mapping[str, str]]] = field(default_factory=dict)
+    matrix: Mapping[str, frozenset[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def measured(self) -> NDArray[np.bool_]:

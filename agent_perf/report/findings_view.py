@@ -4,13 +4,13 @@ From the change points of a history to what its report shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
 from agent_perf.history import History, Track
-from agent_perf.records import Change, Comparison, Event, Findings, Step, Trend, Verdict
+from agent_perf.records import Cause, Change, Comparison, Event, Findings, Step, Trend, Verdict
 from agent_perf.report.history_view import build_history_view
 from agent_perf.report.past import Commit
 from agent_perf.report.text import change, plural, quantity, short_commit
@@ -81,19 +81,26 @@ def _step(event: Event, changes: Sequence[Change]) -> Step:
     return Step(
         commit=event.commit,
         parent=changes[0].parent,
-        subject=" · ".join(
-            filter(
-                None,
-                (
-                    event.subject,
-                    "most metrics moved together: perhaps the machine" if event.run_wide else "",
-                    *event.surroundings,
-                ),
-            )
-        ),
+        subject=event.subject,
         comparisons=tuple(_comparison(one) for one in changes),
-        causes={},
+        causes={_name(changes[0].benchmark, changes[0].home): tuple(_remarks(event, changes))},
     )
+
+
+def _remarks(event: Event, changes: Sequence[Change]) -> Iterator[Cause]:
+    """Yield what is to be said of the commit: how sure it is, and what else happened there."""
+    surest = min(changes, key=lambda one: one.candidate_count)
+    if surest.candidate_count > 1:
+        first, last = short_commit(surest.earliest), short_commit(surest.latest)
+        text = f"it may be any of {surest.candidate_count} commits, {first} to {last}"
+        yield Cause(kind="place", text=text)
+    if event.run_wide:
+        yield Cause(
+            kind="run-wide",
+            text="most metrics moved together: the machine, or something that all of them use",
+        )
+    for fact in event.surroundings:
+        yield Cause(kind=f"with {fact}", text=f"with it: {fact}")
 
 
 def _comparison(one: Change) -> Comparison:

@@ -12,12 +12,13 @@ from agent_perf.records import Waiver
 from agent_perf.report import (
     Command,
     View,
+    build_findings_view,
     build_history_view,
     build_series_view,
     build_view,
 )
 from tests.gate.deciding import OLD, slow_by
-from tests.report import samples
+from tests.report import findings, samples
 
 
 def failed() -> View:
@@ -146,6 +147,11 @@ def versions() -> View:
     return build_series_view(series, shifts, title="redis-py, client CPU time")
 
 
+def change_points() -> View:
+    """Change points, a trend, a suspicion, and what is acknowledged."""
+    return build_findings_view(*findings.history(), title="shop-assistant")
+
+
 def empty_history() -> View:
     """A range of which nothing was measured."""
     return build_history_view((), (), title="demo")
@@ -162,5 +168,6 @@ VIEWS: Final[dict[str, Callable[[], View]]] = {
     "broken": broken,
     "history": history,
     "versions": versions,
+    "change_points": change_points,
     "empty_history": empty_history,
 }
