@@ -15,6 +15,7 @@ from agent_perf.gate.pairing import undecided
 from agent_perf.gate.policy import Policy
 from agent_perf.gate.prejudged import Prejudged
 from agent_perf.gate.target import misses
+from agent_perf.gate.timings import with_confirmation
 from agent_perf.records import (
     Breach,
     Comparison,
@@ -76,11 +77,16 @@ def judge_recordings(
         raise NothingMeasuredError("there is no recording of the head; make one with `record`")
     duets = recorded_duets(recordings)
     steady = tuple(duet for duet in duets if _is_steady(duet))
+    noisy = tuple(
+        # What was recorded after a suspicion confirms it, as if a duet had asked for it.
+        duet if duet.confirmation else with_confirmation(duet, policy.limit_of(duet))
+        for duet in _noisy(duets)
+    )
     breaches, unanswered = _against_targets(recordings.head, policy)
     return judge(
         (),
         (),
-        _noisy(duets),
+        noisy,
         (),
         # The targets of a process are looked at here, whether it has rounds or not.
         replace(policy, targets={}),

@@ -46,7 +46,7 @@ def timed_duets(sides: TimedSides, policy: Policy) -> tuple[DuetRun, ...]:
     """
     base, head = _times(sides.base), _times(sides.head)
     duets = (_duet(name, base[name], head[name]) for name in base if name in head)
-    return tuple(_with_confirmation(duet, policy.limit_of(duet)) for duet in duets)
+    return tuple(with_confirmation(duet, policy.limit_of(duet)) for duet in duets)
 
 
 def judge_timings(sides: TimedSides, duets: Sequence[DuetRun], policy: Policy) -> Decision:
@@ -117,7 +117,7 @@ def _duet(name: tuple[str, str], base: Sequence[_Process], head: Sequence[_Proce
     )
 
 
-def _with_confirmation(duet: DuetRun, limit_ratio: float | None) -> DuetRun:
+def with_confirmation(duet: DuetRun, limit_ratio: float | None) -> DuetRun:
     """Return *duet* with the rounds after a suspicion as its confirmation; else as it is."""
     for look in LOOKS:
         if look >= len(duet.base):
