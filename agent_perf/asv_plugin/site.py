@@ -140,7 +140,7 @@ def _pages(conf: Any, revisions: Mapping[str, int]) -> dict[str, tuple[str, str]
     known = load_accepted(root / config.waivers).acknowledged
     changes = history_page(history, known, str(conf.project), results)
     pages[f"{_HOME}-history"] = ("Change points", changes)
-    # Values one by one take a hundred times the memory of columns: only where they are needed.
+    # Values one by one take 256 bytes each, in columns 10: only where they are needed.
     if any(len(versions) > 1 for versions in history.matrix.values()):
         for axis, page in version_pages(read_asv_results(results)).items():
             # Result files may come from anywhere: a name in them must not lead elsewhere.
