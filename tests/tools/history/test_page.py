@@ -1,14 +1,13 @@
-"""The study writes one section of a page that others write too."""
+"""The section says what was measured."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from tools.study.history.agreement import Agreement
-from tools.study.history.page import Results, text_of, write_section
+from tools.study.history.page import Results, text_of
 from tools.study.history.scores import Score
 from tools.study.history.series import Collection, Labelled
 
@@ -50,27 +49,3 @@ def test_the_section_tells_what_was_measured() -> None:
     assert "| asv steps † | 0.750, 25.0% | 7.25 |" in text
     assert "| ours | 1.000 | 0.900 | 90% | 1.00 |" in text
     assert "| ours | 8 | 6 (75%) | 2 | 4 |" in text
-
-
-def test_other_sections_stay(tmp_path: Path) -> None:
-    """The section is put in its place, and writing twice is writing once."""
-    page = tmp_path / "page.md"
-    page.write_text("# Title\n\n## First\n\none\n\n## History\n\nstale\n\n## Last\n\nthree\n")
-
-    write_section(page, result())
-    once = page.read_text()
-    write_section(page, result())
-
-    assert once == page.read_text()
-    assert once.startswith("# Title\n\n## First\n\none\n\n## History\n\nMade by")
-    assert once.endswith("\n\n## Last\n\nthree\n")
-    assert "stale" not in once
-
-
-def test_a_page_that_is_not_there_is_begun(tmp_path: Path) -> None:
-    """A title, then the section."""
-    page = tmp_path / "page.md"
-
-    write_section(page, result())
-
-    assert page.read_text().startswith("# How far verdicts can be trusted\n\n## History\n\n")

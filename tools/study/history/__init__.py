@@ -7,9 +7,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-_PAGE: Final = Path(__file__).parents[3] / "docs" / "verdict-study.md"
+from tools.study.page import PAGE
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,7 +21,7 @@ def main(arguments: Sequence[str]) -> None:
         help="folder with clones of the sources; what is read from them is kept there",
     )
     parser.add_argument("--count", type=int, default=200, help="series in a collection (200)")
-    parser.add_argument("--page", type=Path, default=_PAGE, help="the page to write into")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page to write into")
     options = parser.parse_args(arguments)
     # The peers are installed only where they are measured.
     from tools.study.history.run import run

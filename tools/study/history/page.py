@@ -1,19 +1,18 @@
 """
-The section "History" of docs/verdict-study.md.
+The text of the section "History" of docs/verdict-study.md.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from tools.study.history.agreement import Agreement
 from tools.study.history.archives import ARCHIVES
 from tools.study.history.scores import REACH, Score, f1_difference
 from tools.study.history.series import Collection
+from tools.study.page import table
 
 _RIVALS: Final = ("asv steps", "Otava", "PELT", "Perfherder")
 
@@ -46,19 +45,6 @@ class Results:
     pair_counts: Mapping[str, int]
 
 
-def write_section(page: Path, results: Results) -> None:
-    """Put *results* under the heading "History" of *page*, in place of what was there."""
-    section = f"## History\n\n{text_of(results).strip()}\n"
-    before = page.read_text() if page.exists() else "# How far verdicts can be trusted\n"
-    found = re.search(r"^## History\n.*?(?=^## |\Z)", before, re.MULTILINE | re.DOTALL)
-    if found:
-        tail = before[found.end() :]
-        section += "\n" if tail else ""
-        page.write_text(before[: found.start()] + section + tail)
-    else:
-        page.write_text(f"{before.rstrip()}\n\n{section}")
-
-
 def text_of(results: Results) -> str:
     """Return the section without its heading."""
     return "\n\n".join(
@@ -83,12 +69,11 @@ def text_of(results: Results) -> str:
 def _table(results: Results, collections: Sequence[Collection]) -> str:
     rows = [
         ["method", *(f"{one.name} ({len(one.series)})" for one in collections), "ms"],
-        ["---", *("--:" for _ in collections), "--:"],
     ]
     for name, row in results.scores.items():
         cells = [_cell(results, name, row[one.name], one.name) for one in collections]
         rows.append([_label(results, name), *cells, f"{results.times_ms[name]:.2f}"])
-    return _lines(rows)
+    return table(rows[0], rows[1:])
 
 
 def _cell(results: Results, name: str, score: Score, collection: str) -> str:
@@ -108,7 +93,6 @@ def _shares(results: Results) -> str:
     )
     rows = [
         ["method", "precision", "recall", *(f"{size:.0%} found" for size in sizes), "off by"],
-        ["---", *("--:" for _ in range(len(sizes) + 3))],
     ]
     for name, row in results.scores.items():
         scores = [row[one.name] for one in results.real]
@@ -130,14 +114,14 @@ def _shares(results: Results) -> str:
         )
     return (
         "All of these together; *off by* is the mean distance of what was found from its place, in "
-        f"commits:\n\n{_lines(rows)}"
+        f"commits:\n\n{table(rows[0], rows[1:])}"
     )
 
 
 def _margins(results: Results) -> str:
     collections = [*results.real, *results.made]
     rivals = [name for name in results.scores if name.startswith(_RIVALS)]
-    rows = [["against", *(one.name for one in collections)], ["---", *("--:" for _ in collections)]]
+    rows = [["against", *(one.name for one in collections)]]
     for name in rivals:
         cells = []
         for one in collections:
@@ -149,7 +133,7 @@ def _margins(results: Results) -> str:
         rows.append([_label(results, name), *cells])
     return (
         "95 % intervals of how much higher the F1 of agent-perf is (series drawn again 2,000 "
-        f"times); **bold** where it is surely lower:\n\n{_lines(rows)}"
+        f"times); **bold** where it is surely lower:\n\n{table(rows[0], rows[1:])}"
     )
 
 
@@ -158,7 +142,6 @@ def _agreements(results: Results) -> str:
     for archive, row in results.agreements.items():
         rows = [
             ["method", "found", "confirmed", "by chance", "beyond chance"],
-            ["---", "--:", "--:", "--:", "--:"],
         ]
         for name, one in row.items():
             share = one.confirmed / max(1, one.found)
@@ -171,24 +154,23 @@ def _agreements(results: Results) -> str:
                     f"{one.confirmed - one.by_chance:.0f}",
                 ]
             )
-        parts.append(f"{archive}, {results.pair_counts[archive]} benchmarks:\n\n{_lines(rows)}")
+        parts.append(
+            f"{archive}, {results.pair_counts[archive]} benchmarks:\n\n{table(rows[0], rows[1:])}"
+        )
     return "\n\n".join(parts)
 
 
 def _sources(results: Results) -> str:
-    rows = [["source", "at", "licence"], ["---", "---", "---"]]
+    rows = [["source", "at", "licence"]]
     rows += [[one.repository, f"`{one.commit[:12]}`", one.licence] for one in ARCHIVES]
     return (
         "Clones of these hold the data; none of it is kept here. *Own noise* is kept, in "
         "`tests/tools/history/noise.npz`: `python -m tools.study.history.noise` collected it on "
-        f"two shared cores, busy with other work.\n\n{_lines(rows)}\n\n"
-        f"Peers: {results.peers}. Not reached, so not told of: Mozilla's labelled alerts (their "
-        "repository is larger than could be copied here) and MongoDB's labelled series."
+        f"two shared cores, busy with other work.\n\n{table(rows[0], rows[1:])}\n\n"
+        f"Peers: {results.peers}. Not told of: Mozilla's labelled alerts, "
+        "whose repository was larger than could be copied; the few series in the tests of Otava, "
+        "of its forerunner Hunter and of MongoDB's detector, labelled by what those find."
     )
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 _PAIRS: Final = f"""

@@ -14,7 +14,8 @@ from tools.study.history.archives import ARCHIVES
 from tools.study.history.collection import TELL_SEED, made_collections, real_collections
 from tools.study.history.evaluation import Findings, best_settings, scores_of, times_ms, versions
 from tools.study.history.methods import CANDIDATES, METHODS, OURS, Method
-from tools.study.history.page import Results, write_section
+from tools.study.history.page import Results, text_of
+from tools.study.page import write_section
 
 _TIMED: Final = 3
 _PAIRED: Final = ("numpy-bench", "scipy-bench")
@@ -30,7 +31,7 @@ def run(data: Path, count: int, page: Path) -> None:
     Args:
         data: Folder with clones.
         count: Series in a collection of real noise; one of made noise a quarter.
-        page: Markdown, made if it is not there.
+        page: Markdown; only its section History is written.
     """
     real, made = real_collections(data, count), made_collections(count // 4)
     findings = Findings(data / "found.json")
@@ -60,7 +61,7 @@ def run(data: Path, count: int, page: Path) -> None:
         agreements=agreements,
         pair_counts={name: len(some) for name, some in pairs.items()},
     )
-    write_section(page, results)
+    write_section("History", text_of(results), page)
 
 
 def _drawn(pairs: tuple[Pair, ...], count: int) -> list[Pair]:
