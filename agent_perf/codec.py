@@ -232,7 +232,7 @@ def _dump(schema: str, value: object) -> bytes:
 def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
     try:
         header = msgspec.json.decode(data, type=_Header)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(
             f"{source} is not a whole agent-perf file ({error}; {len(data)} bytes): "
             "it was cut or changed; delete it and measure again"
@@ -249,7 +249,7 @@ def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
     try:
         raw = msgspec.json.decode(data, type=_File).data
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, SampleError) as error:
+    except (msgspec.DecodeError, SampleError, RecursionError) as error:
         raise StoreError(
             f"{source} does not hold a valid {schema} ({error}); delete it and measure again"
         ) from error

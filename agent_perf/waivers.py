@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Final, TypeVar, assert_never
 
 from agent_perf import codec
 from agent_perf.amounts import parse_limit
-from agent_perf.errors import ConfigError
+from agent_perf.errors import ConfigError, StoreError
 from agent_perf.records import Acknowledged, Waiver
 
 _TABLES: Final = ("waiver", "acknowledged")
@@ -43,9 +44,9 @@ def load_accepted(path: Path) -> Accepted:
     Raises:
         ConfigError: If it is no TOML, or an entry has an unknown key, lacks one, holds a bad
             value or is there twice.
-        StoreError: If it cannot be read.
+        StoreError: If it cannot be read, or something else is in its place.
     """
-    return _parse(codec.read_file(path), path) if path.is_file() else Accepted()
+    return _parse(_content(path), path)
 
 
 def append_accepted(path: Path, entry: Waiver | Acknowledged) -> None:
@@ -54,14 +55,28 @@ def append_accepted(path: Path, entry: Waiver | Acknowledged) -> None:
 
     Raises:
         ConfigError: If the file is not valid, or holds an entry for the same already.
-        StoreError: If it cannot be read or written.
+        StoreError: If it cannot be read or written, or something else is in its place.
     """
-    old = codec.read_file(path) if path.is_file() else b""
+    old = _content(path)
     _parse(old, path)
     gap = b"" if not old else b"\n" if old.endswith(b"\n") else b"\n\n"
     new = old + gap + _table(entry).encode()
     _parse(new, path)
-    codec.write_atomic(path, new)
+    # What is replaced is the file, not the link to it.
+    codec.write_atomic(path.resolve(), new)
+
+
+def _content(path: Path) -> bytes:
+    """Return what is in the file at *path*; nothing if there is none."""
+    if path.is_file():
+        return codec.read_file(path)
+    # Without its waivers the gate would fail what people have accepted, and say nothing.
+    if os.path.lexists(path):
+        raise StoreError(
+            f"{path} is there, and neither a file nor a link to one; remove it, or name another "
+            'one in the configuration, as waivers = "agent-perf-waivers.toml"'
+        )
+    return b""
 
 
 def _parse(content: bytes, path: Path) -> Accepted:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_perf.errors import ConfigError
+from agent_perf.errors import ConfigError, StoreError
 from agent_perf.records import Acknowledged, Waiver
 from agent_perf.waivers import Accepted, append_accepted, load_accepted
 
@@ -204,3 +204,32 @@ def test_an_acknowledged_change_is_known_by_its_commit() -> None:
     assert change.covers("1f0c93ab" + "0" * 32, "agent.chat@50", "latency.p95")
     assert not change.covers("2f0c93ab" + "0" * 32, "agent.chat@50", "latency.p95")
     assert not change.covers("1f0c93ab" + "0" * 32, "agent.chat@50", "work.redis_trips")
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "dangling"])
+def test_what_is_no_file_is_not_taken_for_none(file: Path, kind: str) -> None:
+    """
+    A folder, or a link to nothing, in the place of the file is an error: not an empty file.
+    """
+    if kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(file if kind == "loop" else file.with_name("gone.toml"))
+    for act in (load_accepted, lambda path: append_accepted(path, CHAT)):
+        with pytest.raises(StoreError, match="neither a file nor a link to one"):
+            act(file)
+
+    assert kind == "folder" or file.is_symlink()
+
+
+def test_a_link_stays_a_link(file: Path) -> None:
+    """
+    An entry goes into the file that is linked to, where others find it, too.
+    """
+    shared = file.with_name("shared.toml")
+    shared.write_text(FULL)
+    file.symlink_to(shared)
+    append_accepted(file, Acknowledged(commit="2f0c93ab", reason="x"))
+
+    assert file.is_symlink()
+    assert 2 == len(load_accepted(shared).acknowledged)

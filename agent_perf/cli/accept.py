@@ -15,6 +15,7 @@ from agent_perf.amounts import parse_limit
 from agent_perf.cli.output import say
 from agent_perf.config import load_config
 from agent_perf.errors import UsageError
+from agent_perf.gate import one_line
 from agent_perf.measure import utc_today
 from agent_perf.records import Waiver
 from agent_perf.report import Command
@@ -64,7 +65,8 @@ def accept_lapse(wish: Wish) -> int:
     )
     append_accepted(path, waiver)
     days = waiver.days_left(today)
-    say(f"accepted {waiver.name} until {waiver.until}, {days} days from now: commit {path}")
+    name = one_line(waiver.name)
+    say(f"accepted {name} until {waiver.until}, {days} days from now: commit {path}")
     return 0
 
 

@@ -117,7 +117,7 @@ def compare(base: str, head: str, reports: Path | None, form: str) -> None:
 @click.option(
     "--rounds",
     "rounds_max",
-    type=click.IntRange(min=5),
+    type=click.IntRange(min=4),
     default=30,
     show_default=True,
     help="Most starts of either command, those of a confirmation aside.",

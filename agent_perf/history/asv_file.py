@@ -64,6 +64,9 @@ class AsvStatistics(AsvResult, array_like=True):
     stats_repeat: Numbers = None
 
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a file that is cut, no text, or nested without end."""
+
 Row = TypeVar("Row", bound=AsvResult)
 
 
@@ -105,7 +108,7 @@ def read_asv_file(path: Path, kind: type[Row]) -> AsvFile[Row]:
     data = _strict(read_file(path))
     try:
         header = _HEADER.decode(data)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise StoreError(f"{path} is not a whole JSON file of asv ({error}); delete it") from error
     if header.version not in _VERSIONS:
         raise StoreError(
@@ -114,7 +117,7 @@ def read_asv_file(path: Path, kind: type[Row]) -> AsvFile[Row]:
         )
     try:
         content, rows = _decode(data, header, kind)
-    except (msgspec.DecodeError, AttributeError, TypeError) as error:
+    except (*_UNREADABLE, AttributeError, TypeError) as error:
         raise StoreError(f"{path} is not a result file of asv ({error}); delete it") from error
     return AsvFile(
         commit=content.commit_hash,

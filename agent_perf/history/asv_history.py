@@ -78,17 +78,19 @@ def read_asv_history(
     origins = [origin for part in parts for origin in part.origins]
     commits = _by_date(origins) if line is None else tuple(line)
     positions = {commit.id: index for index, commit in enumerate(commits)}
-    notes = [message for part in parts for message in part.skipped]
+    skipped = [message for part in parts for message in part.skipped]
+    notes = list(skipped)
     strangers = {origin.commit for origin in origins} - set(positions)
     if strangers:
         notes.append(f"{len(strangers)} measured commits are not on this line, and left out")
     names = _home_names(origins)
     tracks = tuple(_tracks(parts, positions, names, index))
     if not tracks:
+        unread = f" ({len(skipped)} not read, the first: {skipped[0]})" if skipped else ""
         raise NothingMeasuredError(
-            f"no values of these {len(commits)} commits in {folder}: {len(files)} result files "
-            f"of {len({origin.commit for origin in origins})} commits; see that it belongs to "
-            "this repository, or name another range"
+            f"no values of these {len(commits)} commits in {folder}: {len(files)} result files"
+            f"{unread} of {len({origin.commit for origin in origins})} commits; see that it "
+            "belongs to this repository, or name another range"
         )
     return History(
         commits=commits,

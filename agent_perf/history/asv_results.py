@@ -204,8 +204,10 @@ def read_index(folder: Path) -> dict[str, AsvBenchmark]:
     try:
         # Not msgspec: asv writes NaN and Infinity, which are no JSON.
         data = json.loads(read_file(path))
-    except ValueError as error:
-        raise StoreError(f"{path} is not a whole JSON file ({error}); delete it") from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(
+            f"{path} is not a whole JSON file ({error}); run `asv run` to write it anew"
+        ) from error
     if not isinstance(data, dict):
         raise StoreError(f"{path} is no table of benchmarks; run `asv run` to write it anew")
     return {

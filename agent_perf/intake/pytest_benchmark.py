@@ -70,7 +70,7 @@ def parse(content: bytes, source: str) -> TimingFile:
     try:
         document = msgspec.json.decode(content, type=_Document)
         at_s = _seconds(document.datetime)
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
         raise StoreError(
             f"{source} is no file of pytest-benchmark 3 to 5 ({error}); write it again with "
             "--benchmark-json"
@@ -97,6 +97,12 @@ def _timing(one: _Benchmark) -> Timing:
     # An older version wrote no timer; its default was the same, a wall clock.
     clock = "cpu" if _CPU_TIMERS.search(str(options.get("timer", ""))) else "wall"
     metrics = {f"{clock}.median": one.stats.median}
+    least_s = min(one.stats.data or (), default=0.0)
+    if least_s < 0:
+        raise SampleError(
+            f"{one.fullname}: one of its times is {least_s} s; want none below 0: "
+            "use a timer that does not run backwards"
+        )
     withheld = {}
     obstacle = _no_p95(one.stats)
     if obstacle:

@@ -46,7 +46,7 @@ def read_timings(path: Path) -> TimingFile:
     content = codec.read_file(path)
     try:
         top = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(
             f"{path} is no whole JSON object ({error}; {len(content):,} bytes): "
             "write it again, nothing was read"

@@ -173,7 +173,7 @@ def _command(folder: Path | None) -> list[str]:
     if folder is None:
         return []
     return [
-        *_without_randomised_addresses(),
+        *without_randomised_addresses(),
         "valgrind",
         "--quiet",
         "--tool=callgrind",
@@ -185,7 +185,7 @@ def _command(folder: Path | None) -> list[str]:
 
 
 @cache
-def _without_randomised_addresses() -> tuple[str, ...]:
+def without_randomised_addresses() -> tuple[str, ...]:
     """Return the command that switches their randomisation off; nothing where it may not."""
     # Containers often forbid it. Valgrind lays out memory by itself: counts with and without
     # agreed to the same digits.

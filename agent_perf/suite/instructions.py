@@ -20,7 +20,11 @@ from typing import Final, Literal
 from agent_perf.errors import UsageError
 from agent_perf.records import Failure, InstructionCount, InstructionRun, matches
 from agent_perf.suite.callgrind import is_known_machine
-from agent_perf.suite.instruction_side import InstructionSide, NoCount
+from agent_perf.suite.instruction_side import (
+    InstructionSide,
+    NoCount,
+    without_randomised_addresses,
+)
 from agent_perf.suite.tree import Tree
 
 _HASH_SEEDS: Final = (0, 1)
@@ -121,6 +125,11 @@ def count_instructions(
                 f"counting the instructions of {len(names)} benchmarks, {plan.lanes} at a time: "
                 "this takes 50 to 160 times as long as to run them"
             )
+            if not without_randomised_addresses():
+                tell(
+                    "addresses stay randomised: setarch is not installed, or this system forbids "
+                    "it to switch that off; valgrind lays out memory by itself all the same"
+                )
             _run_lanes(work, names)
     found = {run.benchmark: run for run in work.runs}
     return InstructionCounts(

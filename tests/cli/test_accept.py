@@ -107,6 +107,17 @@ def test_an_entry_is_appended_once(project: Path) -> None:
     )
 
 
+def test_a_name_does_nothing_to_the_terminal(project: Path) -> None:
+    """
+    What is said of a name is one line without control characters.
+    """
+    arguments = ["a\nFAIL \x1b[31mb", "wall.*", "--reason", "x", "--until", LATER]
+    said = CliRunner().invoke(accept_verb, arguments).stderr
+
+    assert said.startswith(r"accepted a FAIL \x1b[31mb wall.* until ")
+    assert 1 == said.count("\n")
+
+
 def test_commands_are_for_the_shell() -> None:
     """
     A name with signs that a shell would read is quoted, and of many only some are shown.

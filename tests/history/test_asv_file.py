@@ -133,6 +133,7 @@ def test_format_1(tmp_path: Path) -> None:
     [
         ('{"version": 2, "results"', "not a whole JSON file"),
         ('{"version": 7}', "format version 7"),
+        ('{"version": 2, "q": ' + "[" * 100_000, "not a whole JSON file"),
         ('{"version": 2, "results": {}}', "not a result file"),
         ('{"version": 2, "commit_hash": "c", "date": 1, "results": {"a": 5}}', "not a result file"),
     ],

@@ -154,3 +154,8 @@ def test_nothing_there(tmp_path: Path) -> None:
     write(tmp_path, 1, {"a.time_x": [[1.0], [], "v1"]})
     with pytest.raises(NothingMeasuredError, match="1 result files of 1 commits"):
         read_asv_history(tmp_path, [Commit(id="f" * 40, subject="", time_s=0)])
+    (tmp_path / "m" / "cut.json").write_text("{")
+    with pytest.raises(
+        NothingMeasuredError, match=r"\(1 not read, the first: .*cut\.json is not a"
+    ):
+        read_asv_history(tmp_path, [Commit(id="f" * 40, subject="", time_s=0)])

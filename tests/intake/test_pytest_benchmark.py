@@ -198,3 +198,24 @@ def test_one_benchmark_twice(tmp_path: Path) -> None:
 
     with pytest.raises(SampleError, match="timed twice"):
         read_timings(write(tmp_path / "a.json", content))
+
+
+def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
+    """
+    A file that is nested deeper than the interpreter can follow is told by its name.
+    """
+    deep = document({"test_a": 1.0}) | {"machine_info": "DEEP"}
+    text = json.dumps(deep).replace('"DEEP"', '{"a":' * 100_000 + "1" + "}" * 100_000)
+    (tmp_path / "deep.json").write_text(text)
+    with pytest.raises(StoreError, match=r"deep\.json"):
+        read_timings(tmp_path / "deep.json")
+
+
+def test_no_time_runs_backwards(tmp_path: Path) -> None:
+    """
+    One time below 0 spoils the file, even where the median is one that there could be.
+    """
+    content = document({"test_a": 1.0})
+    content["benchmarks"][0]["stats"]["data"] = [1.0] * 49 + [-1.0]
+    with pytest.raises(SampleError, match=r"one of its times is -1\.0 s"):
+        read_timings(write(tmp_path / "back.json", content))

@@ -23,6 +23,7 @@ from agent_perf.suite import (
     require_callgrind,
 )
 from agent_perf.suite.callgrind import Callgrind
+from agent_perf.suite.instruction_side import without_randomised_addresses
 from tests.cli.test_bad_input import agent_perf
 from tests.shop import commit, make_shop, write
 
@@ -188,6 +189,23 @@ def test_a_valgrind_that_does_not_start_is_told(monkeypatch, tmp_path) -> None:
 
     with pytest.raises(UsageError, match="failed to start tool"):
         require_callgrind()
+
+
+def test_without_setarch_addresses_stay_randomised(monkeypatch, tmp_path) -> None:
+    """A system that has no setarch, or forbids it, goes without; one that runs it does not."""
+    fake = tmp_path / "setarch"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    commands = []
+    for body in ("", "#!/bin/sh\nexit 1\n", "#!/bin/sh\nexit 0\n"):
+        if body:
+            fake.write_text(body)
+            fake.chmod(0o755)
+        without_randomised_addresses.cache_clear()
+        commands.append(without_randomised_addresses())
+    without_randomised_addresses.cache_clear()
+
+    assert [(), ()] == commands[:2]
+    assert "setarch" == commands[2][0]
 
 
 def test_a_machine_without_requests_is_told(monkeypatch) -> None:
