@@ -22,13 +22,16 @@ CLIENTS = ("redis-py", "link")
 
 
 @asynccontextmanager
-async def open_client(url: str, kind: str) -> AsyncIterator[object]:
+async def open_client(url: str, kind: str, timeout_s: float = 0.5) -> AsyncIterator[object]:
     if kind == "link":
-        async with RedisLink(url, timeout_s=0.5) as link:
+        async with RedisLink(url, timeout_s=timeout_s) as link:
             yield link
         return
     client = redis.asyncio.Redis.from_url(
-        url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0)
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
     )
     async with client:
         yield client
@@ -40,7 +43,12 @@ async def real_store(
 ) -> AsyncIterator[tuple[RedisStore[str], redis.asyncio.Redis]]:
     """Give a store in the real Redis, under a namespace of its own, and clean up."""
     namespace = f"agent-perf-{uuid.uuid4().hex}"
-    async with redis.asyncio.Redis.from_url(url) as other, open_client(url, kind) as client:
+    # Time enough on a busy machine: a reply that is late would be a miss.
+    timeout_s = 20.0
+    async with (
+        redis.asyncio.Redis.from_url(url) as other,
+        open_client(url, kind, timeout_s) as client,
+    ):
         store = RedisStore(client, namespace=namespace, kind=str, ttl_s=60, **options)
         try:
             yield store, other
