@@ -33,8 +33,19 @@ from agent_perf.cli.resource_verbs import resources
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
+_SECTIONS: Final = {
+    "Measure and judge": ("run", "compare", "report", "history", "judge"),
+    "Accept and keep": ("accept", "baseline"),
+    "Look closer": ("load", "cases", "selftest", "resources"),
+    "This machine": ("doctor", "calibrate"),
+    "See it work": ("demo",),
+}
+
+
 @click.group(
-    cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Verbs,
+    sections=_SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="agent-perf")
 def cli() -> None:
@@ -70,7 +81,7 @@ def run(refs: tuple[str, ...], **options: Any) -> None:
     end(run_refs(refs or ("HEAD",), **options))
 
 
-@cli.command()
+@cli.command(short_help="Judge HEAD against BASE: verdict, report, exit code.")
 @click.argument("base", required=False)
 @click.argument("head", default="HEAD")
 @only_option
@@ -106,7 +117,7 @@ def compare(base: str | None, head: str, **options: Any) -> None:
     end(compare_refs(base, head, CompareOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Write the report of stored runs, without measuring.")
 @click.argument("revisions", metavar="[A..B]", required=False)
 @reports_option
 @format_option
@@ -121,7 +132,7 @@ def report(revisions: str | None, reports: Path | None, form: str) -> None:
     end(report_range(revisions, reports=reports, form=form))
 
 
-@cli.command()
+@cli.command(short_help="Put scenarios under a load, in virtual time.")
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO[=WEIGHT]...")
 @click.option(
     "--shape",
@@ -169,7 +180,7 @@ def load(scenarios: tuple[str, ...], **options: Any) -> None:
     end(load_scenarios(scenarios, LoadOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Ask scenarios named questions: which end otherwise?")
 @click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO...")
 @click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only cases that match, as 'unicode.*'."
@@ -191,7 +202,7 @@ def cases(scenarios: tuple[str, ...], **options: Any) -> None:
     end(check_cases(scenarios, CasesOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Measure what operations cost in CPU time here.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -216,7 +227,7 @@ def calibrate(output: Path | None, rounds: int) -> None:
     end(run_calibration(output, rounds=rounds))
 
 
-@cli.command()
+@cli.command(short_help="Do scenarios give the same answer in hostile processes?")
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @click.option(
     "--times",
@@ -250,7 +261,7 @@ def selftest(patterns: tuple[str, ...], **options: Any) -> None:
     end(run_selftest(patterns, SelftestOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="Is it fit to measure, and how much noise does it add?")
 @only_option
 @time_budget_option
 @click.option("--noise/--no-noise", default=True, help="Whether to measure benchmarks at all.")
@@ -268,7 +279,7 @@ def doctor(**options: Any) -> None:
     end(diagnose(DoctorOptions(**options)))
 
 
-@cli.command()
+@cli.command(short_help="A small agent backend whose history holds five regressions.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option("--open/--no-open", "show", default=True, help="Open the report in a browser.")
 @jobs_option

@@ -16,6 +16,7 @@ from agent_perf.cli.doctor_text import check_lines, noise_lines
 from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project
+from agent_perf.cli.sampling import round_line
 from agent_perf.errors import RepositoryError, StoreError
 from agent_perf.history import NoiseStore, machine_name
 from agent_perf.measure import (
@@ -153,9 +154,7 @@ def _measure(
         )
         return measure_noise(
             plan,
-            on_round=lambda note: tell(
-                f"round {note.number} after {note.spent_s:.0f} s: {len(note.benchmarks)} benchmarks"
-            ),
+            on_round=lambda note: tell(round_line(note, verb="measuring")),
         )
 
 

@@ -51,9 +51,11 @@ def advice(metrics: Sequence[MetricNoise], findings: NoiseFindings) -> Iterator[
     rounds = min(metric.round_count for metric in metrics)
     names = {metric.benchmark for metric in metrics}
     few = f" of {findings.found_count}" if findings.found_count > len(names) else ""
+    many = findings.found_count > 1 or len(names) > 1
     yield (
-        f"{len(names)}{few} benchmarks were measured against themselves in {rounds} rounds or "
-        f"more, in {findings.spent_s:.0f} s."
+        f"{len(names)}{few} {'benchmarks were' if many else 'benchmark was'} measured against "
+        f"{'themselves' if many else 'itself'} in {rounds} rounds or more, in "
+        f"{findings.spent_s:.0f} s."
     )
     yield from _much(metrics)
     yield from _hopeless(metrics)
@@ -103,7 +105,7 @@ def _hopeless(metrics: Sequence[MetricNoise]) -> Iterator[str]:
         ]
         if without:
             yield (
-                f"A limit of {one.limit_ratio:.0%} cannot be judged for {len(without)} of "
+                f"A limit of {_percent(one.limit_ratio)} cannot be judged for {len(without)} of "
                 f"{len(metrics)} metrics: {_named(without)}."
             )
 
@@ -154,13 +156,18 @@ def _cost(metrics: Sequence[MetricNoise]) -> Iterator[str]:
                     spent_s[metric.benchmark] = max(spent_s.get(metric.benchmark, 0), cost_s)
         if spent_s:
             yield (
-                f"To judge {limit:.0%}: {median(spent_s.values()):.1f} s for a typical benchmark, "
-                f"{max(spent_s.values()):.1f} s for the slowest, without starting processes."
+                f"To judge a limit of {_percent(limit)}: {median(spent_s.values()):.1f} s for a "
+                f"typical benchmark, {max(spent_s.values()):.1f} s for the slowest, "
+                "without starting processes."
             )
 
 
 def _noise(metric: MetricNoise) -> str:
     return f"±{metric.noise_ratio * 100:.1f} %"
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio * 100:.3g} %"
 
 
 def _rounds(count: int | None) -> str:

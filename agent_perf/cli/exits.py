@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import click
@@ -60,7 +61,32 @@ def end(code: int) -> NoReturn:
 
 
 class Verbs(click.Group):
-    """A group whose verbs end with 141 when nobody reads their output any more."""
+    """
+    A group that lists its verbs by what they are for, in the order in which they are met.
+
+    They end with 141 when nobody reads their output any more.
+
+    Args:
+        sections: Heading to the names of verbs; each verb is in one of them.
+    """
+
+    def __init__(self, *, sections: Mapping[str, Sequence[str]], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._sections = sections
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all verbs in order."""
+        return [name for names in self._sections.values() for name in names]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each heading, the texts of all of them in one column."""
+        width = max(map(len, self.list_commands(ctx)))
+        for heading, names in self._sections.items():
+            rows = [
+                (name.ljust(width), self.commands[name].get_short_help_str(80)) for name in names
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb that was asked for."""

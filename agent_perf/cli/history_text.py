@@ -68,8 +68,10 @@ def _event_lines(event: Event) -> list[str]:
     lines += [f"{_INDENT}{_change_line(change)}" for change in event.changes[:_CHANGES_MAX]]
     rest = event.changes[_CHANGES_MAX:]
     if rest:
-        worse = sum(change.worse for change in rest)
-        lines.append(f"{_INDENT}and {len(rest)} more, {worse} of them worse")
+        worse = sum(change.worse and not change.acknowledged for change in rest)
+        known = sum(bool(change.acknowledged) for change in rest)
+        end = f", {known} acknowledged" if known else ""
+        lines.append(f"{_INDENT}and {len(rest)} more, {worse} of them worse{end}")
     if event.run_wide:
         lines.append(
             f"{_INDENT}{len(event.changes)} of {event.measured_count} metrics moved together: "

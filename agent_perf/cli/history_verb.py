@@ -13,7 +13,7 @@ from agent_perf.cli.exits import end
 from agent_perf.cli.options import format_option, jobs_option, only_option
 
 
-@click.command()
+@click.command(short_help="Tell which commits changed what, and where it is heading.")
 @click.argument("revisions", metavar="[A..B]", required=False)
 @click.option(
     "--asv",

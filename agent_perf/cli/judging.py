@@ -45,7 +45,7 @@ def _side(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     )
 
 
-@click.command(cls=_SidesOfFiles)
+@click.command(cls=_SidesOfFiles, short_help="Judge files of pytest-benchmark.")
 @_side("base")
 @_side("head")
 @click.option("--base-name", default="", help="Of the base, in the report; its commit if known.")

@@ -12,7 +12,7 @@ from agent_perf.cli.exits import end
 from agent_perf.cli.options import format_option
 
 
-@click.group()
+@click.group(short_help="Keep runs under a name, to compare with later.")
 def baseline() -> None:
     """Keep runs under a name, to compare with later. Nothing updates them silently."""
 
@@ -48,7 +48,7 @@ def baseline_promote(source: str, name: str, replace: bool) -> None:
     end(promote(source, name, replace=replace))
 
 
-@click.command()
+@click.command(short_help="Accept a regression or missed target until a date.")
 @click.argument("benchmark")
 @click.argument("metric")
 @click.option("--reason", required=True, help="Why it is accepted; others will ask.")

@@ -46,7 +46,8 @@ def resource_lines(run: ResourceRun) -> Iterator[str]:
     missed = f", {run.missed_count:,} missed" if run.missed_count else ""
     yield _row(
         "sampling",
-        f"{run.tick_count:,} ticks, one each {format_value(run.interval_s, 's')}{missed}; "
+        f"{run.tick_count:,} tick{'' if run.tick_count == 1 else 's'}, "
+        f"one each {format_value(run.interval_s, 's')}{missed}; "
         f"it took {format_value(run.sampler_cpu_s, 's')} of CPU time, {cost} of a core",
     )
     for note in run.notes:

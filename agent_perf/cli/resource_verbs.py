@@ -54,12 +54,16 @@ def process_options(function: Any) -> Any:
     return function
 
 
-@click.group()
+@click.group(short_help="Sample what a command takes: CPU, memory, disk, network.")
 def resources() -> None:
     """Sample what a command takes: CPU, memory, disk, network, connections."""
 
 
-@resources.command("record", context_settings={"ignore_unknown_options": True})
+@resources.command(
+    "record",
+    short_help="Run a command and sample it until it ends.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option("--pid", type=click.IntRange(min=1), help="Look at this process instead.")
 @process_options
@@ -93,7 +97,7 @@ def show(file: Path, form: str) -> None:
     end(show_recording(file, form))
 
 
-@resources.command("compare")
+@resources.command("compare", short_help="Judge recordings: verdict, report, exit code.")
 @click.argument("base")
 @click.argument("head")
 @reports_option
@@ -110,7 +114,7 @@ def compare(base: str, head: str, reports: Path | None, form: str) -> None:
     end(compare_recordings(base, head, reports=reports, form=form))
 
 
-@resources.command("duet")
+@resources.command("duet", short_help="Run two commands in turns until the answer is clear.")
 @click.argument("base")
 @click.argument("head")
 @process_options

@@ -55,7 +55,7 @@ def sample_commits(
         schedule = sequential(
             project.policy.limit_of, time_budget_s=time_budget_s, rounds_max=rounds_max
         )
-        return run_duets(plan, schedule=schedule, on_round=lambda note: say(_line(note)))
+        return run_duets(plan, schedule=schedule, on_round=lambda note: say(round_line(note)))
 
 
 def sampling_warnings(duets: Duets, time_budget_s: float) -> tuple[str, ...]:
@@ -75,8 +75,15 @@ def sampling_warnings(duets: Duets, time_budget_s: float) -> tuple[str, ...]:
     return (f"{ended}; give more with --time-budget, or choose with --only",)
 
 
-def _line(note: RoundNote) -> str:
-    what = "confirming" if note.turn.kind == "confirm" else "sampling"
+def round_line(note: RoundNote, *, verb: str = "sampling") -> str:
+    """
+    Return the line that tells of a round before it begins.
+
+    Args:
+        note: What is said of it.
+        verb: What its first rounds are there for.
+    """
+    what = "confirming" if note.turn.kind == "confirm" else verb
     names = note.benchmarks
     told = f"{len(names)} benchmarks" if len(names) > _NAMED_MAX else ", ".join(names)
     return f"round {note.number} after {note.spent_s:.0f} s: {what} {told}"

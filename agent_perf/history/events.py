@@ -151,11 +151,23 @@ def _places(history: History, entry: Acknowledged) -> tuple[int, ...]:
     )
 
 
-def _weight(change: Change) -> tuple[bool, bool, bool, float, str, str]:
-    """Sort the worst first, and of one size tail latencies before what goes with them."""
+def _weight(change: Change) -> tuple[bool, bool, bool, bool, float, str, str]:
+    """
+    Sort the worst first, and of one size tail latencies before what goes with them.
+
+    What is acknowledged comes after what is not: it must not hide an alarm.
+    """
     size = abs(math.log1p(max(change.change_ratio, -0.999))) if change.change_ratio else 0.0
     tail = change.metric in {"latency.p95", "time"}
-    return not change.worse, not change.settled, not tail, -size, change.benchmark, change.metric
+    return (
+        not change.worse or bool(change.acknowledged),
+        not change.worse,
+        not change.settled,
+        not tail,
+        -size,
+        change.benchmark,
+        change.metric,
+    )
 
 
 def _spans(tracks: Sequence[Track]) -> NDArray[np.int64]:

@@ -60,7 +60,7 @@ class Event:
         commit: The culprit: first commit with the new level of most of *changes*.
         subject: First line of its message; empty if unknown.
         time_s: Its time, in s since 1970.
-        changes: Worst first.
+        changes: Worst first, what is acknowledged after what is not.
         measured_count: Metrics that were measured before and after.
         run_wide: Whether most metrics of a home moved the same way: perhaps the machine.
         surroundings: What else became different there: ``redis 5.0.8 → 8.1.0``, ``cpu ...``.

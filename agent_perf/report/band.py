@@ -11,7 +11,16 @@ from typing import Final, assert_never
 from agent_perf.records import Decision, Evidence, Outcome, Verdict
 from agent_perf.report.bars import draw_bars
 from agent_perf.report.standing import Standing
-from agent_perf.report.text import capital, change, interval, limit, plural, quantity, sentence
+from agent_perf.report.text import (
+    capital,
+    change,
+    deciding_interval,
+    interval,
+    limit,
+    plural,
+    quantity,
+    sentence,
+)
 from agent_perf.report.view import Badge, Band
 from agent_perf.report.wording import metric_label, moved
 
@@ -79,9 +88,13 @@ def _bounds(standing: Standing) -> list[str]:
     lead = standing.lead
     assert lead is not None
     lines: list[str] = []
+    again = lead.confirmation
     sure = (
         "Exact: the same on every machine."
         if lead.evidence is Evidence.EXACT
+        else f"Measured again: {change(again.change_ratio)}, "
+        f"98 % interval {deciding_interval(lead)}."
+        if lead.verdict is Verdict.REGRESSED and again is not None and again.interval is not None
         else f"98 % interval {interval(lead)}."
         if lead.interval is not None
         else ""

@@ -90,8 +90,8 @@ def how_sure(decision: Decision, standings: Sequence[Standing], noise: MachineNo
             Point(
                 lead="Sampled",
                 text=f"{plural(len({duet.benchmark for duet in duets}), 'benchmark')} measured in "
-                f"{spread} interleaved rounds of base and head. Regressed means that the whole "
-                "98 % interval leaves the room for noise.",
+                f"{spread} interleaved rounds of base and head. Regressed means that fresh "
+                "rounds surely showed what the first ones suspected.",
             )
         )
         if noise is not None and noise.metrics:

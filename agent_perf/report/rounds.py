@@ -11,7 +11,8 @@ from typing import Final
 from agent_perf.records import Comparison, DuetRun, RoundConditions
 from agent_perf.report.axis import across_scale, bottom_axis, left_axis, scale_over
 from agent_perf.report.drawing import Box, Chart, Dot, Key, Line, Table, percent, pixels
-from agent_perf.report.text import change, interval, limit, quantity
+from agent_perf.report.text import capital, change, interval, limit, plural, quantity
+from agent_perf.report.wording import metric_label
 
 _HEIGHT_PX: Final = 200
 
@@ -28,7 +29,8 @@ def draw_confirmation(duet: DuetRun, comparison: Comparison) -> Chart | None:
     if duet.confirmation is None or again is None:
         return None
     chart = draw_rounds(duet.confirmation, replace(comparison, interval=again.interval))
-    return chart and replace(chart, title=f"Measured again: {chart.title}")
+    title = f"{capital(metric_label(duet.metric))}, measured again: "
+    return chart and replace(chart, title=f"{title}{plural(len(duet.confirmation.base), 'round')}")
 
 
 def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
@@ -65,7 +67,7 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
         keys.append(Key(style="limit", text=f"limit: {limit(comparison.limit_ratio)}"))
     return Chart(
         kind="axis",
-        title=f"{len(changes)} interleaved rounds",
+        title=f"{capital(metric_label(duet.metric))}: {plural(len(changes), 'interleaved round')}",
         description=f"Change of head against base in each round, {change(min(changes))} to "
         f"{change(max(changes))}. " + "; ".join(key.text for key in keys[1:]),
         hint="Each mark is one fresh process of base and one of head, run side by side.",

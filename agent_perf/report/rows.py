@@ -11,7 +11,7 @@ from agent_perf.errors import SampleError
 from agent_perf.records import Lapse, Verdict
 from agent_perf.report.drawing import Table
 from agent_perf.report.standing import Standing
-from agent_perf.report.text import change, interval, limit, plural, quantity
+from agent_perf.report.text import change, deciding_interval, limit, plural, quantity
 from agent_perf.report.view import Row
 from agent_perf.report.wording import BREACHED, WAIVED, values
 from agent_perf.stats import summarize
@@ -104,7 +104,7 @@ def _row(standing: Standing, anchor: str) -> Row:
         base=base,
         head=head,
         change=change(lead.change_ratio),
-        interval=interval(lead),
+        interval=deciding_interval(lead),
         limit=limit(lead.limit_ratio),
         target=quantity(standing.target(lead.metric), lead.unit),
         badge=standing.badge,

@@ -9,7 +9,7 @@ from typing import Final
 from agent_perf.records import OperationTotal, Run, Verdict
 from agent_perf.report.drawing import Table
 from agent_perf.report.standing import Standing
-from agent_perf.report.text import change, difference, duration, interval, limit, shorten
+from agent_perf.report.text import change, deciding_interval, difference, duration, limit, shorten
 from agent_perf.report.wording import count_label, counted, metric_label, told_first, values
 from agent_perf.units import NS
 
@@ -32,7 +32,7 @@ def metrics_table(standing: Standing) -> Table | None:
                 base,
                 head,
                 change(one.change_ratio),
-                interval(one),
+                deciding_interval(one),
                 limit(one.limit_ratio),
                 f"{sign.mark} {sign.word}",
             )

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar, cast
 
-from agent_perf.records import Comparison, Evidence
+from agent_perf.records import Comparison, Evidence, Verdict
 from agent_perf.units import NS, format_change, format_value
 
 T = TypeVar("T")
@@ -110,6 +110,18 @@ def interval(comparison: Comparison) -> str:
         return "exact" if comparison.evidence is Evidence.EXACT else "–"
     low, high = comparison.interval
     return f"{change(low)} … {change(high)}"
+
+
+def deciding_interval(comparison: Comparison) -> str:
+    """
+    Return the interval that the verdict stands on, or that the change is exact.
+
+    That of a regression is the fresh rounds': the first ones only raised the suspicion.
+    """
+    again = comparison.confirmation
+    if comparison.verdict is Verdict.REGRESSED and again is not None and again.interval is not None:
+        return interval(dataclasses.replace(comparison, interval=again.interval))
+    return interval(comparison)
 
 
 def limit(ratio: float | None) -> str:

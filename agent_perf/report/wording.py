@@ -45,8 +45,6 @@ _COUNT_LABELS: Final = {
 _METRIC_LABELS: Final = {
     "success_ratio": "success rate",
     "throughput": "throughput",
-    "cpu.median": "median CPU time",
-    "cpu.p95": "P95 CPU time",
     "cpu.instructions": "instructions",
     "memory.peak": "peak memory",
     "memory.mean": "mean memory",
@@ -123,6 +121,8 @@ def metric_label(name: str) -> str:
             return f"{_statistic(which)} latency"
         case ["latency", path, which]:
             return f"{_statistic(which)} latency of {_PATHS.get(path, path)}"
+        case ["cpu" | "wall" as clock, which]:
+            return f"{_statistic(which)} {'CPU' if clock == 'cpu' else 'wall'} time"
         case ["work", count]:
             return count_label(count)
     return name

@@ -26,7 +26,7 @@ from agent_perf.suite.duet_round import (
 )
 from agent_perf.suite.duet_runs import first_metric, with_round, without_rounds
 from agent_perf.suite.lanes import Group, Item, share_out
-from agent_perf.suite.schedule import Schedule, Turn, affordable, rounds_to_go
+from agent_perf.suite.schedule import Schedule, Turn, affordable, open_count, rounds_to_go
 from agent_perf.suite.side import SideBroken
 from agent_perf.suite.tree import Tree
 
@@ -132,14 +132,12 @@ def run_duets(
             rounds.measure(turn, items, deadline_s=start_s + plan.time_budget_s)
     except KeyboardInterrupt:
         interrupted = True
-    # What would be measured next, had no time passed.
-    turn = schedule(rounds.live(), 0.0)
     return Duets(
         runs=rounds.told(),
         failures=tuple(rounds.failures.values()),
         spent_s=time.monotonic() - start_s,
         interrupted=interrupted,
-        open_count=len(turn.wanted) if turn else 0,
+        open_count=open_count(schedule, rounds.live(), time_budget_s=plan.time_budget_s),
     )
 
 

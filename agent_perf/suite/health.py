@@ -166,10 +166,10 @@ def _company(machine: Machine) -> Iterator[HealthCheck]:
         crowded = machine.load_count > _LOAD_PER_CORE_MAX * machine.core_count
         yield _check("Load", crowded, (words, words), quiet)
     if machine.pressure_ratio is not None:
-        words = f"some task waited for a CPU in {machine.pressure_ratio:.0%} of the time"
+        words = f"some task waited for a CPU in {machine.pressure_ratio * 100:.0f} % of the time"
         yield _check("Pressure", machine.pressure_ratio > _PRESSURE_MAX, (words, words), quiet)
     if machine.steal_ratio is not None:
-        words = f"the hypervisor gave {machine.steal_ratio:.1%} of the CPUs' time to others"
+        words = f"the hypervisor gave {machine.steal_ratio * 100:.1f} % of the CPUs' time to others"
         yield _check(
             "Steal",
             machine.steal_ratio > _STEAL_MAX,

@@ -4,6 +4,7 @@ What the next round measures: pure decisions, from the rounds so far and the tim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -68,6 +69,19 @@ def sequential(
         return Turn(kind="screen", wanted=first) if first else None
 
     return next_turn
+
+
+def open_count(schedule: Schedule, duets: Sequence[DuetRun], *, time_budget_s: float) -> int:
+    """
+    Return how many of *duets* want first rounds, or rounds of a confirmation.
+
+    Args:
+        schedule: Whatever it wants early or late in its time counts: it names one kind at once.
+        duets: Rounds so far.
+        time_budget_s: Seconds that *schedule* was made for.
+    """
+    asked = (schedule(duets, spent_s) for spent_s in (0.0, math.nextafter(time_budget_s, 0.0)))
+    return len(frozenset[int]().union(*(turn.wanted for turn in asked if turn is not None)))
 
 
 def affordable(

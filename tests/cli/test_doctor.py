@@ -157,10 +157,10 @@ def test_advice_in_plain_words() -> None:
         "2 of 40 benchmarks were measured against themselves in 12 rounds or more, in 48 s." in text
     )
     assert "1 of 2 metrics vary by more than 10 % between rounds: cache.Memory.cpu_get_hit" in text
-    assert "A limit of 15% cannot be judged for 1 of 2 metrics: cache.Memory.cpu_get_hit" in text
+    assert "A limit of 15 % cannot be judged for 1 of 2 metrics: cache.Memory.cpu_get_hit" in text
     assert "cried wolf in 3 of 24 rounds" in text
     assert "rounds differ 7 times as much" in text
-    assert "To judge 15%: 1.0 s for a typical benchmark" in text
+    assert "To judge a limit of 15 %: 1.0 s for a typical benchmark" in text
 
 
 def test_quiet_and_biased_machines_are_told() -> None:

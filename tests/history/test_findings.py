@@ -138,6 +138,21 @@ def test_most_metrics_at_once_may_be_the_machine() -> None:
     assert not fact.run_wide
 
 
+def test_what_is_acknowledged_hides_no_alarm() -> None:
+    """A change that nobody accepted comes first, however small beside those that are known."""
+    tracks = [
+        make_track([1.0, 1.0, after], benchmark=name, evidence=Evidence.EXACT)
+        for name, after in (("a", 9.0), ("b", 1.2), ("c", 0.5))
+    ]
+    (plain,) = find_changes(make_history(*tracks)).events
+    known = [Acknowledged(commit=plain.commit, reason="known", benchmark="a")]
+    (event,) = find_changes(make_history(*tracks), known).events
+
+    assert ["a", "b", "c"] == [change.benchmark for change in plain.changes]
+    assert ["b", "a", "c"] == [change.benchmark for change in event.changes]
+    assert event.worse
+
+
 def test_acknowledged_changes_are_quiet() -> None:
     """
     What is acknowledged is listed with its reason and is no alarm, also where its commit is

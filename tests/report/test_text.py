@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_perf.records import Comparison, Confirmation, Evidence, Verdict
 from agent_perf.report.facts import scenario_and_loads
 from agent_perf.report.text import (
     change,
     columns,
+    deciding_interval,
     difference,
+    interval,
     limit,
     plural,
     quantity,
@@ -77,6 +80,8 @@ def test_difference_and_limit() -> None:
         ("latency.chat.p95", "P95 latency of chat"),
         ("latency.mean", "mean latency"),
         ("work.redis_trips", "Redis round trips"),
+        ("cpu.mean", "mean CPU time"),
+        ("wall.p95", "P95 wall time"),
         ("work.own_things", "own things"),
         ("custom", "custom"),
     ],
@@ -154,3 +159,34 @@ def test_shorten_fits(text: str, room: int) -> None:
     What is shortened fills at most the cells that it was given, wide characters counted twice.
     """
     assert columns(shorten(text, room)) <= room
+
+
+def suspected(verdict: Verdict, again: tuple[float, float] | None) -> Comparison:
+    """Return what first rounds left open, and fresh ones with the interval *again* judged."""
+    return Comparison(
+        benchmark="text.time_score",
+        metric="cpu.mean",
+        unit="s",
+        evidence=Evidence.SAMPLED,
+        base=50e-6,
+        head=63e-6,
+        change_ratio=0.26,
+        interval=(-0.027, 0.642),
+        limit_ratio=0.15,
+        verdict=verdict,
+        reason="surely beyond the limit",
+        sample_count=4,
+        confirmation=Confirmation(
+            change_ratio=0.29 if again else None, interval=again, round_count=4, verdict=verdict
+        ),
+    )
+
+
+def test_a_regression_is_told_with_the_interval_that_it_stands_on() -> None:
+    """The first rounds' interval may reach below zero: the verdict is not theirs."""
+    regressed = suspected(Verdict.REGRESSED, (0.192, 0.402))
+
+    assert "+19.2\u00a0% … +40.2\u00a0%" == deciding_interval(regressed)
+    assert "−2.7\u00a0% … +64.2\u00a0%" == interval(regressed)
+    assert interval(regressed) == deciding_interval(suspected(Verdict.UNDECIDED, (0.05, 0.4)))
+    assert interval(regressed) == deciding_interval(suspected(Verdict.REGRESSED, None))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent_perf.records import DuetRun
 from agent_perf.stats import LOOKS
 from agent_perf.suite import Turn, fixed_rounds, sequential
-from agent_perf.suite.schedule import affordable, rounds_to_go
+from agent_perf.suite.schedule import affordable, open_count, rounds_to_go
 
 NOISE = itertools.cycle([1.0, 1.01, 0.99, 1.005, 0.995, 1.002])
 
@@ -62,6 +62,14 @@ def test_confirmations_come_first_when_time_grows_short() -> None:
     assert turn("screen", 0) == SCHEDULE(duets, 59.9)
     assert turn("confirm", 1) == SCHEDULE(duets, 60)
     assert turn("screen", 0) == SCHEDULE(duets[:1], 99.9)
+
+
+def test_first_rounds_and_confirmations_are_both_open() -> None:
+    """Early in the time only first rounds are asked for, late confirmations first: both count."""
+    duets = [duet(1, 1), duet(2, LOOKS[0], name="b"), duet(1, LOOKS[0], name="c")]
+
+    assert 2 == open_count(SCHEDULE, duets, time_budget_s=100)
+    assert 0 == open_count(SCHEDULE, duets[2:], time_budget_s=100)
 
 
 def test_nothing_begins_when_the_time_is_over() -> None:
