@@ -4,9 +4,27 @@ Options that several verbs have.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class NumberRange(click.FloatRange):
+    """
+    Numbers within bounds; NaN is outside of any, though it is neither below nor above.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return *value* as a number, or end with what is wrong with it."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number; want one such as 2.5", param, ctx)
+        return number
+
 
 only_option = click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
@@ -48,7 +66,7 @@ undecided_option = click.option(
 resources_option = click.option(
     "--resources",
     "resources_interval_s",
-    type=click.FloatRange(0.05, 10),
+    type=NumberRange(0.05, 10),
     is_flag=False,
     flag_value=0.5,
     metavar="[SECONDS]",
@@ -57,7 +75,7 @@ resources_option = click.option(
 time_budget_option = click.option(
     "--time-budget",
     "time_budget_s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from agent_perf.cli.exits import end
-from agent_perf.cli.options import format_option, reports_option
+from agent_perf.cli.options import NumberRange, format_option, reports_option
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -28,7 +28,7 @@ _process_options = (
         help="Between two looks, 0.05 to 10.",
     ),
     click.option(
-        "--for", "for_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop it then."
+        "--for", "for_s", type=NumberRange(min=0), metavar="SECONDS", help="Stop it then."
     ),
     click.option(
         "--db-port",
@@ -129,7 +129,7 @@ def compare(base: str, head: str, reports: Path | None, form: str) -> None:
 @click.option(
     "--time-budget",
     "time_budget_s",
-    type=click.FloatRange(min=0),
+    type=NumberRange(min=0),
     default=120.0,
     show_default=True,
     metavar="SECONDS",

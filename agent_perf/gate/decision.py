@@ -105,6 +105,7 @@ def judge(
         policy.waivers.for_part() if policy.waivers and failures else policy.waivers,
     )
     left = waived.left
+    soft = _soft_regressions(comparisons, policy)
     failed = bool(left.regressed or left.breaches or waived.lines)
     outcome = _outcome(evidence, failed, bool(left.undecided))
     if outcome is Outcome.NOTHING and prejudged.comparisons:
@@ -130,12 +131,11 @@ def judge(
             ),
         ),
         warnings=tuple(
-            dict.fromkeys(
-                (*found.warnings, *_soft_regressions(comparisons, policy), *waived.warnings)
-            )
+            dict.fromkeys((*found.warnings, *map(comparison_fields, soft), *waived.warnings))
         ),
         waivers=waived.uses,
         shift=found.shift,
+        warned=tuple((one.benchmark, one.metric) for one in soft),
     )
 
 
@@ -246,9 +246,9 @@ def _gates(comparison: Comparison, policy: Policy) -> bool:
     return policy.limit(comparison.benchmark, comparison.metric).gates
 
 
-def _soft_regressions(comparisons: Sequence[Comparison], policy: Policy) -> list[str]:
+def _soft_regressions(comparisons: Sequence[Comparison], policy: Policy) -> list[Comparison]:
     return [
-        comparison_fields(one)
+        one
         for one in comparisons
         if one.verdict is Verdict.REGRESSED
         and policy.limit(one.benchmark, one.metric).level is Level.WARN

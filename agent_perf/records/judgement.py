@@ -183,6 +183,7 @@ class Decision:
         warnings: Things worth knowing that do not fail the gate.
         waivers: Those that speak of what was measured, in the order of their file.
         shift: A move of most sampled benchmarks at once; None if there is none.
+        warned: Benchmark and metric of each regression beyond a limit that only warns.
     """
 
     base: str
@@ -196,6 +197,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
     waivers: tuple[WaiverUse, ...] = ()
     shift: SuiteShift | None = None
+    warned: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,17 +117,21 @@ def _bounds(standing: Standing) -> list[str]:
 
 def _passed(badge: Badge, standings: Sequence[Standing], tally: tuple[Badge, ...]) -> Band:
     compared = [one for one in standings if one.lead is not None]
-    changed = [one for one in compared if one.verdict is not Verdict.UNCHANGED]
+    warned = [one for one in compared if one.tolerated and not one.accepted]
+    changed = [one for one in compared if one.verdict is not Verdict.UNCHANGED or one in warned]
     if not changed:
         headline = f"{plural(len(compared), 'benchmark')}, nothing changed"
     else:
         headline = f"{plural(len(compared), 'benchmark')}, none beyond its limit"
     lines = ["No action needed."]
+    if warned:
+        headline = f"{plural(len(compared), 'benchmark')}, {len(warned)} beyond a limit that warns"
+        lines = ["Nothing fails: that limit only warns."]
     waived = [one for one in compared if one.waived]
     if waived:
         headline = f"{plural(len(compared), 'benchmark')}, {len(waived)} beyond a limit and waived"
         lines = ["What is waived comes back on its day."]
-    slower = [one for one in compared if one.verdict is Verdict.SLOWER]
+    slower = [one for one in compared if one.verdict is Verdict.SLOWER and one not in warned]
     if slower and slower[0].lead is not None:
         lead = slower[0].lead
         lines.append(

@@ -99,8 +99,9 @@ def _metric_case(standing: Standing, one: Comparison, breach: Breach | None) -> 
 
 def _state(standing: Standing, one: Comparison, breach: Breach | None) -> tuple[str, str]:
     waived = standing.waiver_of(one) is not None
+    warned = one.metric in standing.warned
     match one.verdict:
-        case Verdict.REGRESSED if not waived:
+        case Verdict.REGRESSED if not (waived or warned):
             return "failure", reason_code(one)
         case Verdict.ERRORED | Verdict.MISSING:
             return "error", reason_code(one)
@@ -108,6 +109,8 @@ def _state(standing: Standing, one: Comparison, breach: Breach | None) -> tuple[
         return _breach_state(standing, breach)
     if waived:
         return "skipped", "waived"
+    if warned:
+        return "skipped", "warned"
     if one.verdict is Verdict.UNDECIDED:
         return "skipped", reason_code(one)
     return "passed", ""

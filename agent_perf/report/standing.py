@@ -5,7 +5,7 @@ Everything known about each benchmark, gathered in one place, worst first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -25,7 +25,14 @@ from agent_perf.records import (
     WaiverUse,
 )
 from agent_perf.report.view import Badge
-from agent_perf.report.wording import BREACHED, TOLD_COUNTS, WAIVED, badge, verdict_badge
+from agent_perf.report.wording import (
+    BREACHED,
+    TOLD_COUNTS,
+    WAIVED,
+    WARNED,
+    badge,
+    verdict_badge,
+)
 
 RecordingPair = tuple[ResourceRun | None, ResourceRun]
 """What was taken by the base, if it was recorded, and by the head."""
@@ -50,9 +57,10 @@ class Standing:
 
     Attributes:
         lead: The comparison that stands for it; None if nothing was compared.
-        verdict: The worst of its metrics that are not waived.
+        verdict: The worst of its metrics that are neither waived nor warned of.
         duets: Metric to its rounds.
         waived: Metric and lapse, to the waiver that accepts it for now.
+        warned: Metrics that are beyond a limit which only warns.
         recordings: What it took, base and head; None if nobody sampled it.
     """
 
@@ -67,6 +75,7 @@ class Standing:
     head: Run | None
     duets: Mapping[str, DuetRun]
     waived: _Waived = field(default_factory=dict)
+    warned: frozenset[str] = frozenset()
     recordings: RecordingPair | None = None
 
     @property
@@ -76,6 +85,8 @@ class Standing:
             return BREACHED
         if self.accepted:
             return WAIVED
+        if self.tolerated:
+            return WARNED
         if self.lead is not None and self.lead.verdict is self.verdict:
             return badge(self.lead)
         return verdict_badge(self.verdict)
@@ -91,6 +102,11 @@ class Standing:
         return bool(self.waived) and not self.fails and self.verdict is not Verdict.UNDECIDED
 
     @property
+    def tolerated(self) -> bool:
+        """Whether a limit that only warns is the worst of what it is beyond."""
+        return bool(self.warned) and not self.fails and self.verdict is not Verdict.UNDECIDED
+
+    @property
     def open_breaches(self) -> tuple[Breach, ...]:
         """The missed targets that nobody accepts."""
         return tuple(one for one in self.breaches if (one.metric, Lapse.MISSED) not in self.waived)
@@ -104,7 +120,7 @@ class Standing:
     def rank(self) -> float:
         """Place among the others; the smallest comes first."""
         place = _place(self.verdict)
-        if self.accepted:
+        if self.accepted or self.tolerated:
             return min(place, _place(Verdict.SLOWER) - 0.5)
         return min(place, 0.5) if self.open_breaches else place
 
@@ -114,7 +130,9 @@ class Standing:
 
     def badge_of(self, comparison: Comparison) -> Badge:
         """Return how the verdict of one of its comparisons is shown."""
-        return WAIVED if self.waiver_of(comparison) else badge(comparison)
+        if self.waiver_of(comparison):
+            return WAIVED
+        return WARNED if comparison.metric in self.warned else badge(comparison)
 
     def target(self, metric: str) -> float | None:
         """Return the largest value allowed for *metric*, in its unit; None without one."""
@@ -155,17 +173,24 @@ def gather(
     failures = _by_benchmark(decision.failures)
     rounds = _by_benchmark(duets)
     waived = _accepted(decision)
+    warned: defaultdict[str, set[str]] = defaultdict(set)
+    for benchmark, metric in decision.warned:
+        warned[benchmark].add(metric)
     found = []
     for name in names:
         base, head = base_runs.get(name), head_runs.get(name)
         accepted = waived[name]
-        still = [one for one in comparisons[name] if not _waiver_of(one, accepted)]
+        still = [
+            one
+            for one in comparisons[name]
+            if not _waiver_of(one, accepted) and one.metric not in warned[name]
+        ]
         verdict = _verdict(still, failures[name], base, head)
         found.append(
             Standing(
                 benchmark=name,
                 verdict=verdict,
-                lead=_lead(comparisons[name], breaches[name], verdict, accepted),
+                lead=_lead(comparisons[name], breaches[name], verdict, accepted, warned[name]),
                 comparisons=tuple(comparisons[name]),
                 breaches=tuple(breaches[name]),
                 failures=tuple(failures[name]),
@@ -174,6 +199,7 @@ def gather(
                 head=head,
                 duets={duet.metric: duet for duet in rounds[name]},
                 waived=accepted,
+                warned=frozenset(warned[name]),
                 recordings=(recordings or {}).get(name),
             )
         )
@@ -232,11 +258,17 @@ def _lead(
     breaches: Sequence[Breach],
     verdict: Verdict,
     waived: _Waived,
+    warned: Collection[str],
 ) -> Comparison | None:
     """Return the comparison that says most: of the worst verdict, tail latency first."""
-    worst = [one for one in comparisons if one.verdict is verdict and not _waiver_of(one, waived)]
+    worst = [
+        one
+        for one in comparisons
+        if one.verdict is verdict and not _waiver_of(one, waived) and one.metric not in warned
+    ]
     if verdict not in {*_FAILING, Verdict.UNDECIDED}:
-        worst = [one for one in comparisons if _waiver_of(one, waived)] or worst
+        tolerated = [one for one in comparisons if one.metric in warned]
+        worst = [one for one in comparisons if _waiver_of(one, waived)] or tolerated or worst
     if breaches and verdict is not Verdict.REGRESSED:
         missed = {one.metric for one in breaches if (one.metric, Lapse.MISSED) not in waived}
         missed = missed or {one.metric for one in breaches}

@@ -91,6 +91,9 @@ BREACHED: Final = Badge(tone="fail", mark="◎", word="target missed")
 WAIVED: Final = Badge(tone="plain", mark="◔", word="waived")
 """Of what would fail, and is accepted until a date."""
 
+WARNED: Final = Badge(tone="plain", mark="▵", word="beyond a limit that only warns")
+"""Of what is worse than a limit of level warn allows."""
+
 UNLIMITED: Final = Badge(tone="plain", mark="↗", word="worse, no limit set")
 """Of a metric that is worse, and that nobody has limited."""
 

@@ -59,6 +59,7 @@ def shop(tmp_path: Path) -> Path:
         (("compare", "HEAD", "HEAD"), "base and head are both"),
         (("compare", "baseline:none"), "no baseline 'none'"),
         (("compare", "--time-budget", "soon"), "'soon' is not a valid float"),
+        (("compare", "--time-budget", "nan"), "'nan' is no number"),
         (("frobnicate",), "No such command 'frobnicate'"),
         (("run", "--jobs", "0"), "0 is not in the range"),
         (("baseline", "create", "../x"), "baseline name '../x'"),

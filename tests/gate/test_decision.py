@@ -142,6 +142,7 @@ def test_warnings_do_not_fail() -> None:
 
     assert Outcome.PASS is decision.outcome
     assert () == decision.lines
+    assert ("agent.chat@50", "latency.p95") in decision.warned
     assert (
         "agent.chat@50 latency.p95 observed=100ms->120ms(+20%) limit=+15% interval=exact"
         in decision.warnings

@@ -301,3 +301,35 @@ def test_runs_alone_are_enough() -> None:
 
     assert {"new"} == {row.badge.word for row in only_head.rows}
     assert {"missing"} == {row.badge.word for row in only_base.rows}
+
+
+def test_what_only_warns_does_not_fail() -> None:
+    """
+    A regression beyond a limit of level warn is shown as that, in page, row and test case; one
+    that fails beside it still does.
+    """
+    warned = _compared(Verdict.REGRESSED)
+    failing = _compared(Verdict.REGRESSED, metric="latency.p50")
+    decision = Decision(
+        base=samples.BASE,
+        head=samples.HEAD,
+        outcome=Outcome.PASS,
+        comparisons=(warned,),
+        breaches=(),
+        failures=(),
+        causes={},
+        lines=(),
+        warned=((warned.benchmark, warned.metric),),
+    )
+    view = build_view(decision, base_runs={}, head_runs={})
+    both = replace(decision, outcome=Outcome.FAIL, comparisons=(warned, failing))
+    mixed = build_view(both, base_runs={}, head_runs={})
+
+    assert "1 benchmark, 1 beyond a limit that warns" == view.band.headline
+    assert ["beyond a limit that only warns"] == [row.badge.word for row in view.rows]
+    assert [("skipped", "warned")] == [(case.state, case.kind) for case in view.cases]
+    assert {"latency.p95": "skipped", "latency.p50": "failure"} == {
+        case.name: case.state for case in mixed.cases
+    }
+    assert "latency.p50" == mixed.rows[0].metric
+    assert "regressed" == mixed.rows[0].badge.word
