@@ -80,6 +80,7 @@ def show_history(revisions: str | None, options: HistoryOptions) -> int:
         history,
         (*load_accepted(path).acknowledged, *wanted),
         effect_ratio=parse_limit(options.above),
+        complete=revisions is None and not _narrows(options),
         jobs=options.jobs,
     )
     for entry in wanted:
@@ -97,6 +98,11 @@ def show_history(revisions: str | None, options: HistoryOptions) -> int:
         say(f"report: {write_reports(options.reports, view)[0]}")
     unacknowledged = any(event.worse for event in findings.events)
     return 1 if unacknowledged and options.fail_on_unacknowledged else 0
+
+
+def _narrows(options: HistoryOptions) -> bool:
+    """Return whether *options* leave a part of the history out."""
+    return bool(options.only or options.metric or options.since)
 
 
 def _next(findings: Findings) -> list[Command]:
@@ -270,7 +276,7 @@ def _acknowledgements(place: _Place, options: HistoryOptions) -> tuple[Acknowled
 
 def _acknowledge(entry: Acknowledged, findings: Findings, path: Path) -> None:
     """Write *entry*, if it is for a change that was found."""
-    if any(note.startswith(f"acknowledged {entry.name} ") for note in findings.notes):
+    if entry.name in findings.unmatched:
         known = ", ".join(event.commit[:8] for event in findings.events[:5]) or "none"
         raise UsageError(f"no change at {entry.name}; the newest changes are at: {known}")
     append_accepted(path, entry)

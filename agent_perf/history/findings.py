@@ -37,6 +37,7 @@ def find_changes(
     acknowledged: Sequence[Acknowledged] = (),
     *,
     effect_ratio: float = EFFECT_RATIO,
+    complete: bool = True,
     jobs: int | None = None,
 ) -> Findings:
     """
@@ -49,6 +50,8 @@ def find_changes(
         history: What was measured.
         acknowledged: What is known already.
         effect_ratio: Smallest change told, > 0.
+        complete: Whether *history* is all that is known: of a part, no acknowledgement is said
+            to match nothing, for it may be about the rest.
         jobs: Processes that compute; one per core if None.
     """
     tracks = history.tracks
@@ -77,8 +80,10 @@ def find_changes(
                 f"acknowledged {entry.name} matches no change of these commits; remove it, or "
                 "correct its commit"
                 for entry in unused
+                if complete
             ),
         ),
+        unmatched=tuple(entry.name for entry in unused),
     )
 
 

@@ -28,7 +28,7 @@ def map_in_processes(
         tasks: What it is called with; worth a tenth of a second each, or more.
         jobs: Processes at most; the cores that this process may use if None.
     """
-    count = min(jobs or len(os.sched_getaffinity(0)), len(tasks))
+    count = min(jobs or _core_count(), len(tasks))
     if count <= 1 or len(tasks) < _TASKS_MIN:
         yield from map(work, tasks)
         return
@@ -36,3 +36,10 @@ def map_in_processes(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
         yield from pool.map(work, tasks)
+
+
+def _core_count() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

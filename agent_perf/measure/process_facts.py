@@ -44,7 +44,7 @@ def _child_ids(parent: psutil.Process) -> list[int]:
 
 @cache
 def _tells_children() -> bool:
-    """Return whether the kernel was built with CONFIGPROC_CHILDREN."""
+    """Return whether the kernel was built with CONFIG_PROC_CHILDREN."""
     return (PROC / "thread-self/children").exists()
 
 

@@ -143,6 +143,7 @@ class Findings:
         events: Newest first.
         trends: For the worse first, the soonest to pass a target before others.
         notes: On the evidence: what was left out, and why; entries that match nothing.
+        unmatched: Acknowledgements that match no change of these commits and metrics, by name.
     """
 
     commit_count: int
@@ -151,3 +152,4 @@ class Findings:
     events: tuple[Event, ...]
     trends: tuple[Trend, ...]
     notes: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from typing import Final
 from agent_perf.records import SuiteShift
 from agent_perf.stats.sampled import SampledCase
 
+_UNIT: Final = "s"
+
 _BENCHMARKS_MIN: Final = 8
 """With fewer, the widest interval of order statistics does not reach 99 %."""
 
@@ -41,7 +43,7 @@ def suite_shift(cases: Sequence[SampledCase]) -> SuiteShift | None:
     """
     found: dict[str, list[float]] = {}
     for case in cases:
-        if case.duet.unit == "s" and case.first.worse is not None:
+        if case.duet.unit == _UNIT and case.first.worse is not None:
             found.setdefault(case.duet.benchmark, []).append(case.first.worse.centre)
     moves = sorted(map(median, found.values()))
     if len(moves) < _BENCHMARKS_MIN:
@@ -57,9 +59,14 @@ def suite_shift(cases: Sequence[SampledCase]) -> SuiteShift | None:
         standing_out=tuple(
             (case.duet.benchmark, case.duet.metric)
             for case in cases
-            if case.limit is not None and case.first.low - centre > case.limit
+            if case.limit is not None and case.first.low - _shared(case, centre) > case.limit
         ),
     )
+
+
+def _shared(case: SampledCase, move: float) -> float:
+    """Return what of *move* a metric has part in: memory does not follow the time of others."""
+    return move if case.duet.unit == _UNIT else 0.0
 
 
 def _outside(count: int) -> int:

@@ -10,18 +10,9 @@ from fractions import Fraction
 from typing import Final
 
 from agent_perf.errors import SampleError
-from agent_perf.records import DuetRun, RoundConditions
+from agent_perf.records import DuetRun
 from agent_perf.stats.duet import worse_log_ratios
 from agent_perf.stats.quantiles import samples_needed
-
-_PRESSURE_MAX: Final = 0.5
-_STEAL_MAX: Final = 0.1
-"""
-Shares of a round beyond which the machine was too busy for a wall clock.
-
-Some task waited for more than half of the time, or each tenth moment went to other guests:
-what a call then took is mostly what it waited.
-"""
 
 _QUANTILE: Final = re.compile(r"\.p(\d+)$")
 
@@ -62,7 +53,7 @@ def usable_rounds(duet: DuetRun) -> UsableRounds:
         worse = worse_log_ratios(duet)
     except SampleError as error:
         return UsableRounds(refusal=str(error))
-    busy = tuple(map(is_busy, duet.conditions))
+    busy = tuple(one.is_busy for one in duet.conditions)
     kept = worse
     if duet.metric.startswith("wall.") and busy:
         # Base and head take turns within a round, so that its pressure favours neither.
@@ -74,13 +65,6 @@ def usable_rounds(duet: DuetRun) -> UsableRounds:
         set_aside_count=len(worse) - len(kept),
         is_stepped=duet.unit == "s" and len(set(duet.base)) == len(set(duet.head)) == 1,
     )
-
-
-def is_busy(conditions: RoundConditions) -> bool:
-    """Return True if the machine was too busy in a round for a wall clock to tell anything."""
-    return (conditions.pressure_ratio or 0) > _PRESSURE_MAX or (
-        conditions.steal_ratio or 0
-    ) > _STEAL_MAX
 
 
 def _calls_needed(metric: str) -> int:

@@ -35,7 +35,7 @@ from agent_perf.suite.noise import NoiseFindings, NoisePlan, measure_noise
 from agent_perf.suite.path_targets import PATH_TARGETS
 from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
 from agent_perf.suite.runner import run_scenario
-from agent_perf.suite.schedule import Schedule, Turn, fixed_rounds, sequential
+from agent_perf.suite.schedule import Schedule, Turn, sequential
 from agent_perf.suite.tree import Tree, arrange, lay_out
 from agent_perf.suite.validation import CaseResult, run_cases
 from agent_perf.suite.worker import Event
@@ -76,7 +76,6 @@ __all__ = [
     "count_instructions",
     "error_cases",
     "find_capacity",
-    "fixed_rounds",
     "goodput_at_least",
     "installation_check",
     "lay_out",

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from agent_perf.records import DuetRun, Failure
-from agent_perf.suite.duet_lanes import lane_count, measure_lanes, usable_cores
+from agent_perf.suite.cores import usable_cores
+from agent_perf.suite.duet_lanes import lane_count, measure_lanes
 from agent_perf.suite.duet_round import (
     Measured,
     Order,

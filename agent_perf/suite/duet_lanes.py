@@ -4,11 +4,11 @@ Lanes at work: a thread and a core for each order of a round.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from agent_perf.suite.cores import usable_cores
 from agent_perf.suite.duet_round import Measured, Order, measure_round
 from agent_perf.suite.lanes import LANES_MAX
 
@@ -33,8 +33,3 @@ def measure_lanes(orders: Sequence[Order]) -> list[Measured]:
 def lane_count() -> int:
     """Return how many lanes there may be here."""
     return min(LANES_MAX, len(usable_cores()))
-
-
-def usable_cores() -> list[int]:
-    """Return the cores that this process may use; [0] where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]

@@ -19,7 +19,14 @@ from typing import Any, Final, Literal
 import msgspec
 
 from agent_perf.suite.lanes import Item
-from agent_perf.suite.microbenchmark import kind_of, peak_bytes, ready, takes_part, time_calls
+from agent_perf.suite.microbenchmark import (
+    find,
+    kind_of,
+    peak_bytes,
+    ready,
+    takes_part,
+    time_calls,
+)
 
 _TRACEBACK_CHARS: Final = 4000
 
@@ -85,7 +92,7 @@ class Benchmarks:
     def answer(self, demand: Demand) -> Answer:
         """Do what *demand* says."""
         if demand.kind == "find":
-            self._found = _find(Path(demand.root), demand.package, demand.names)
+            self._found = find(Path(demand.root), demand.package, demand.names, takes_part)
             # What is imported stays: a collection within a call need not look at it. It
             # also sets the collector's counters to zero, on either side alike.
             gc.freeze()
@@ -120,17 +127,6 @@ def main() -> None:
             )
         channel.write(msgspec.json.encode(answer) + b"\n")
         channel.flush()
-
-
-def _find(root: Path, package: str, names: tuple[str, ...]) -> dict[str, Any]:
-    from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
-
-    sys.path.insert(0, str(root))
-    # asv's own discovery, so that what it runs and what we run is the same.
-    if names:
-        return {name: get_benchmark_from_name(str(root / package), name) for name in names}
-    found = disc_benchmarks(package, ignore_import_errors=True)
-    return {item.name: item for item in found if takes_part(item)}
 
 
 def _item(benchmark: Any) -> Item:

@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import msgspec
 
-from agent_perf.errors import BrokenError, SampleError
+from agent_perf.errors import SampleError
 from agent_perf.suite.callgrind import Callgrind
 from agent_perf.suite.fork import Broken, run_in_fork
+from agent_perf.suite.microbenchmark import find, set_up
 
 _WARM_UP_CALLS: Final = 8
 """So often the interpreter runs a function before it specialises it (CPython 3.11)."""
@@ -84,7 +85,7 @@ class InstructionWorker:
     def answer(self, demand: CountDemand) -> CountAnswer:
         """Do what *demand* says."""
         if not demand.name:
-            self._found = _find(Path(demand.root), demand.package, demand.names)
+            self._found = find(Path(demand.root), demand.package, demand.names, _takes_part)
             return CountAnswer(names=tuple(self._found))
         counted = run_in_fork(
             partial(_count, self._found[demand.name], demand), time_limit_s=demand.time_limit_s
@@ -109,16 +110,6 @@ def main() -> None:
         channel.flush()
 
 
-def _find(root: Path, package: str, names: tuple[str, ...]) -> dict[str, Any]:
-    from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
-
-    sys.path.insert(0, str(root))
-    if names:
-        return {name: get_benchmark_from_name(str(root / package), name) for name in names}
-    found = disc_benchmarks(package, ignore_import_errors=True)
-    return {item.name: item for item in found if _takes_part(item)}
-
-
 def _takes_part(benchmark: Any) -> bool:
     """Return False for what is no timing, has parameters, or says ``instructions = False``."""
     owner = getattr(benchmark.func, "__self__", benchmark.func)
@@ -130,10 +121,7 @@ def _takes_part(benchmark: Any) -> bool:
 def _count(benchmark: Any, demand: CountDemand) -> bytes:
     # Chance that is not seeded would be another one in each process.
     random.seed(1)
-    if benchmark.setup_cache_key is not None:
-        benchmark.set_cache(benchmark.do_setup_cache())
-    if benchmark.do_setup():
-        raise BrokenError("its setup skipped it (NotImplementedError)")
+    set_up(benchmark)
     function = partial(benchmark.func, *benchmark._build_params())
     _repeat(function, _WARM_UP_CALLS)()
     # As timeit does: when a collection comes depends on all that was allocated before.

@@ -133,7 +133,9 @@ def count_instructions(
             _run_lanes(work, names)
     found = {run.benchmark: run for run in work.runs}
     return InstructionCounts(
-        runs=tuple(found[name] for name in names if name in found), failures=tuple(work.failures)
+        runs=tuple(found[name] for name in names if name in found),
+        # Lanes take them down in an order of their own.
+        failures=tuple(sorted(work.failures, key=lambda one: one.benchmark)),
     )
 
 

@@ -9,7 +9,6 @@ middle one counts.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Final
 
 from agent_perf.records import DuetRun, Failure, ResourceRun
 from agent_perf.stats import LOOKS, resource_duets
+from agent_perf.suite.cores import usable_cores
 from agent_perf.suite.crew import measure_tree
 from agent_perf.suite.tree import Tree
 from agent_perf.suite.worker import Event
@@ -153,7 +153,7 @@ def _round(
     dice: random.Random,
 ) -> None:
     """Add one round of the benchmarks *names*, or all that are wanted if empty, to *into*."""
-    core = dice.choice(_cores())
+    core = dice.choice(usable_cores())
     found: dict[str, dict[str, list[ResourceRun]]] = {side: {} for side in _SIDES}
     with ExitStack() as stack:
         turns = {
@@ -182,7 +182,7 @@ def _round(
                     found[side].setdefault(event.names[0], []).append(event.resources)
                 elif event.failure is not None:
                     state.failures[event.names[0], side] = event.failure
-    for name in found["base"].keys() & found["head"].keys():
+    for name in sorted(found["base"].keys() & found["head"].keys()):
         if not any(failed == name for failed, _ in state.failures):
             middle = _middle(found["base"][name]), _middle(found["head"][name])
             into.setdefault(name, []).append(middle)
@@ -216,8 +216,3 @@ def _share(round_count: int) -> float:
 
 def _round_count(pairs: Pairs) -> int:
     return max(map(len, pairs.values()), default=0)
-
-
-def _cores() -> list[int]:
-    """Return the cores that this process may use; [0] where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]

@@ -121,21 +121,3 @@ def affordable(
 def rounds_to_go(round_count: int) -> int:
     """Return how many rounds are left until a duet that has *round_count* is judged next."""
     return next((look for look in LOOKS if look > round_count), round_count + 1) - round_count
-
-
-def fixed_rounds(count: int, *, time_budget_s: float) -> Schedule:
-    """
-    Return the schedule of a calibration: *count* rounds of everything, whatever they show.
-
-    Args:
-        count: Rounds of each duet, >= 1.
-        time_budget_s: Seconds after which no round is begun.
-    """
-
-    def next_turn(duets: Sequence[DuetRun], spent_s: float) -> Turn | None:
-        wanted = frozenset(index for index, duet in enumerate(duets) if len(duet.base) < count)
-        if not wanted or spent_s >= time_budget_s:
-            return None
-        return Turn(kind="screen", wanted=wanted)
-
-    return next_turn

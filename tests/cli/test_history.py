@@ -92,7 +92,7 @@ def test_as_json(shop, capsys) -> None:
 def test_acknowledging(shop, capsys) -> None:
     """
     A change fails until it is acknowledged in the committed file; what matches nothing is
-    refused, and an entry whose change is gone is warned of.
+    refused, and an entry for no change of the whole history is warned of.
     """
     failing = HistoryOptions(fail_on_unacknowledged=True)
     assert 1 == show_history(None, failing)
@@ -105,8 +105,14 @@ def test_acknowledging(shop, capsys) -> None:
     with pytest.raises(UsageError, match="no change at"):
         show_history(None, HistoryOptions(acknowledge="HEAD~1", reason="what?"))
 
+    capsys.readouterr()
     show_history("HEAD~1..HEAD", failing)
-    assert "matches no change of these commits" in capsys.readouterr().err
+    show_history(None, HistoryOptions(metric=("work.*",)))
+    assert "matches no change" not in capsys.readouterr().err
+    with (shop / "agent-perf-waivers.toml").open("a") as file:
+        file.write('\n[[acknowledged]]\ncommit = "abcdef12"\nreason = "a slip"\n')
+    show_history(None, HistoryOptions())
+    assert "abcdef12 * * matches no change of these commits" in capsys.readouterr().err
 
 
 def test_part_of_an_acknowledgement(shop) -> None:

@@ -179,6 +179,8 @@ def test_acknowledged_changes_are_quiet() -> None:
     assert ["acknowledged abcdef12 * * matches no change"] == [
         note.partition(" of these")[0] for note in findings.notes
     ]
+    part = find_changes(history, known, complete=False)
+    assert ((), ("abcdef12 * *",)) == (part.notes, part.unmatched)
 
 
 def test_editions_are_not_compared() -> None:

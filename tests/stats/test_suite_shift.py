@@ -51,6 +51,17 @@ def test_what_stands_out() -> None:
     assert (("b11", "cpu.median"),) == shift.standing_out
 
 
+def test_memory_has_no_part_in_a_move_of_times() -> None:
+    """
+    Where all became slower by a tenth, memory that grew by a fifth is beyond its limit by itself.
+    """
+    memory = replace(slowed(0.2, benchmark="memory"), metric="memory.peak", unit="bytes")
+    shift = judge_duets([*suite(*[0.1] * 11), memory], [0.15] * 12).shift
+
+    assert shift is not None
+    assert (("memory", "memory.peak"),) == shift.standing_out
+
+
 @pytest.mark.parametrize(
     "changes",
     [

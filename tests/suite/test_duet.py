@@ -17,11 +17,11 @@ from agent_perf.suite import (
     RoundNote,
     Schedule,
     Turn,
-    fixed_rounds,
     lay_out,
     run_duets,
 )
 from tests.shop import commit, make_shop, write
+from tests.suite.fixed_rounds import fixed_rounds
 
 MICRO = """\
 import itertools

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent_perf.records import DuetRun
 from agent_perf.stats import LOOKS
-from agent_perf.suite import Turn, fixed_rounds, sequential
+from agent_perf.suite import Turn, sequential
 from agent_perf.suite.schedule import affordable, open_count, rounds_to_go
 
 NOISE = itertools.cycle([1.0, 1.01, 0.99, 1.005, 0.995, 1.002])
@@ -84,15 +84,6 @@ def test_rounds_end_at_their_maximum() -> None:
 
     assert turn("screen", 0) == schedule([duet(1, 1)], 0)
     assert schedule([duet(1, 2)], 0) is None
-
-
-def test_a_calibration_has_as_many_rounds_of_all() -> None:
-    """Whatever the rounds show."""
-    schedule = fixed_rounds(3, time_budget_s=10)
-
-    assert turn("screen", 1) == schedule([duet(2, 3), duet(1, 2, name="b")], 0)
-    assert schedule([duet(2, 3)], 0) is None
-    assert schedule([duet(2, 1)], 10) is None
 
 
 def test_rounds_to_go_end_at_a_look() -> None:
