@@ -222,11 +222,16 @@ def _all_well(standings: Sequence[Standing]) -> Point:
             text=f"All {plural(len(comparisons), 'number')} of base and head are the same."
         )
     moved = sum(one.verdict is not Verdict.UNCHANGED for one in comparisons)
-    end = (
-        "Whatever is beyond a limit or a target is waived."
-        if any(standing.waived for standing in standings)
-        else "None is worse beyond its limit, and no target is missed."
-    )
+    waived = any(standing.waived for standing in standings)
+    warned = any(standing.warned for standing in standings)
+    if waived and warned:
+        end = "Whatever is beyond a limit or a target is waived, or its limit only warns."
+    elif waived:
+        end = "Whatever is beyond a limit or a target is waived."
+    elif warned:
+        end = "What is worse is within its limit, or the limit only warns; no target is missed."
+    else:
+        end = "None is worse beyond its limit, and no target is missed."
     return Point(text=f"{moved:,} of {plural(len(comparisons), 'number')} moved. {end}")
 
 

@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from agent_perf.records import Breach, Comparison, Decision, Evidence, Outcome, Step, Verdict
-from agent_perf.report import Series, SeriesPoint, build_history_view, build_view
+from agent_perf.report import (
+    Series,
+    SeriesPoint,
+    build_history_view,
+    build_view,
+    render,
+)
 from agent_perf.report.view import View
 from tests.report import samples
 from tests.report.views import VIEWS
@@ -326,6 +332,7 @@ def test_what_only_warns_does_not_fail() -> None:
     mixed = build_view(both, base_runs={}, head_runs={})
 
     assert "1 benchmark, 1 beyond a limit that warns" == view.band.headline
+    assert "the limit only warns; no target is missed." in render(view, "md")
     assert ["beyond a limit that only warns"] == [row.badge.word for row in view.rows]
     assert [("skipped", "warned")] == [(case.state, case.kind) for case in view.cases]
     assert {"latency.p95": "skipped", "latency.p50": "failure"} == {
