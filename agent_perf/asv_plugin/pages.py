@@ -5,6 +5,7 @@ What our pages on the published site show, made from stored results.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent_perf.config import Config
@@ -64,7 +65,7 @@ def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: 
         commands=[Command(purpose="Measure", line="asv run HEAD~1..HEAD && asv publish")],
         subjects=commits,
     )
-    return render(view, "html")
+    return render(replace(view, is_alone=True), "html")
 
 
 def history_page(
@@ -81,7 +82,8 @@ def history_page(
     """
     findings = find_changes(history, acknowledged, jobs=1)
     commands = [Command(purpose="Read it as text", line=f"agent-perf history --asv {folder}")]
-    return render(build_findings_view(history, findings, title=title, commands=commands), "html")
+    view = build_findings_view(history, findings, title=title, commands=commands)
+    return render(replace(view, is_alone=True), "html")
 
 
 def version_pages(shelf: AsvShelf) -> dict[str, str]:
@@ -113,7 +115,7 @@ def _version_page(axis: str, series: Sequence[Recorded]) -> str:
         title=f"{axis} versions",
         notes=notes,
     )
-    return render(view, "html")
+    return render(replace(view, is_alone=True), "html")
 
 
 def _drawn(series: Recorded) -> Series:

@@ -240,14 +240,15 @@ def _evidence(benchmark: AsvBenchmark, values: NDArray[np.float64]) -> Evidence:
     """
     Return how to judge what asv kept.
 
-    Scenarios of ours are exact, times sampled. Another ``track_*`` benchmark may count or
-    measure, and asv does not say which: counts repeat themselves.
+    Scenarios of ours are exact, times and peak memory sampled. Another ``track_*`` benchmark
+    may count or measure, and asv does not say which: counts repeat themselves. So does the
+    memory of a process, in pages, and moves by a few of them for no reason.
     """
     if benchmark.exact:
         return Evidence.EXACT
     known = values[~np.isnan(values)]
     repeated = np.count_nonzero(np.diff(known) == 0) >= (len(known) - 1) / 2
-    exact = repeated and not benchmark.kind.startswith("time")
+    exact = repeated and not benchmark.kind.startswith(("time", "peakmem"))
     return Evidence.EXACT if exact else Evidence.SAMPLED
 
 

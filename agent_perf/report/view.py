@@ -217,6 +217,7 @@ class View:
         troubles: Benchmarks that gave no value.
         waivers: What is accepted until a date; None without any.
         environment: What was measured with; None if no run is known.
+        is_alone: Whether no report.json and the like lie beside the page.
         document: What report.json holds: plain values of JSON.
         cases: What junit.xml holds.
     """
@@ -233,6 +234,7 @@ class View:
     rows_summary: str = ""
     details: tuple[Detail, ...] = ()
     charts_left_out: str = ""
+    is_alone: bool = False
     targets: Table | None = None
     changes: Table | None = None
     troubles: tuple[Trouble, ...] = ()

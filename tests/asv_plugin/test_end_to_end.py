@@ -88,6 +88,7 @@ def test_published_site_has_our_page(measured: Asv) -> None:
     assert 'href="#/agent-perf-history"' in index
     assert "1 of 2 commits made it slower or dearer" in changes
     assert "shop.Search.track_latency" in changes
+    assert "report.json" not in page + changes, "no such file lies on asv's site"
 
 
 def test_check_refuses_coroutines(shop: Asv) -> None:

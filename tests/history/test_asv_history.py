@@ -16,6 +16,7 @@ from agent_perf.repository import Commit
 INDEX = {
     "version": 2,
     "a.time_x": {"unit": "seconds", "type": "time", "version": "v1"},
+    "a.peakmem_x": {"unit": "bytes", "type": "peakmemory", "version": "v1"},
     "a.track_count": {"unit": "count", "type": "track", "version": "v1"},
     "a.track_p95": {"unit": "ms", "type": "track", "version": "v1", "scenario": "shop.answer"},
     "a.track_noise": {"unit": "ms", "type": "track", "version": "v1"},
@@ -96,7 +97,8 @@ def test_homes_and_editions_are_not_mixed(tmp_path: Path) -> None:
 def test_counts_repeat_and_measurements_do_not(tmp_path: Path) -> None:
     """
     A track benchmark whose values repeat is exact, one whose values scatter is sampled, in
-    base units; a time is sampled even if it repeats, a scenario of ours is exact.
+    base units; a time and peak memory are sampled even if they repeat, a scenario of ours is
+    exact.
     """
     for number in range(6):
         write(
@@ -104,6 +106,7 @@ def test_counts_repeat_and_measurements_do_not(tmp_path: Path) -> None:
             number,
             {
                 "a.time_x": [[1.0], [], "v1"],
+                "a.peakmem_x": [[47_664_128 - 4096 * (number // 3)], [], "v1"],
                 "a.track_count": [[7 + number // 3], [], "v1"],
                 "a.track_noise": [[20 + number], [], "v1"],
                 "a.track_p95": [[20 + number], [], "v1"],
@@ -113,6 +116,7 @@ def test_counts_repeat_and_measurements_do_not(tmp_path: Path) -> None:
 
     assert {
         "a.time_x": Evidence.SAMPLED,
+        "a.peakmem_x": Evidence.SAMPLED,
         "a.track_count": Evidence.EXACT,
         "a.track_noise": Evidence.SAMPLED,
         "a.track_p95": Evidence.EXACT,
