@@ -38,8 +38,8 @@ def shop(tmp_path_factory) -> Path:
     shop = make_shop(tmp_path_factory.mktemp("resources") / "shop")
     write(shop, "shop_app.py", HUNGRY.format(mib=8, steps=20_000))
     commit(shop, "Work and keep")
-    write(shop, "shop_app.py", HUNGRY.format(mib=88, steps=80_000))
-    commit(shop, "Work four times as much, and keep 80 MiB more")
+    write(shop, "shop_app.py", HUNGRY.format(mib=248, steps=80_000))
+    commit(shop, "Work four times as much, and keep 240 MiB more")
     return shop
 
 
@@ -89,7 +89,8 @@ def test_cpu_and_memory_of_both_sides_are_measured(shop, tmp_path) -> None:
         assert 2 * base_s < head_s < 0.05
     assert 2 * cpu.confirmation.base[0] < cpu.confirmation.head[0]
     for base, head in zip(memory.base, memory.head, strict=True):
-        assert 70 * MIB < head - base < 90 * MIB
+        # Pages that imports left cold may be reclaimed on either side.
+        assert 210 * MIB < head - base < 270 * MIB
     assert () == found.failures
     base_run, head_run = found.recordings["shop.answer@1"]
     assert (120, 1) == (head_run.requests, head_run.cores)
