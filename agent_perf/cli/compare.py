@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
+from agent_perf.cli.decision_text import show_decision
 from agent_perf.cli.doctor import known_noise
 from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.instructions import count_commits, instructions_wanted
 from agent_perf.cli.measuring import Measured, Wish, measure_commits
-from agent_perf.cli.output import print_json, say, warn
+from agent_perf.cli.output import warn
 from agent_perf.cli.progress import BarProgress, LineProgress, show_progress
 from agent_perf.cli.project import (
     Project,
@@ -26,7 +27,14 @@ from agent_perf.cli.project import (
 from agent_perf.cli.resource_sampling import budget_warning, sample_resources
 from agent_perf.cli.sampling import sample_commits, sampling_warnings
 from agent_perf.errors import UsageError
-from agent_perf.gate import exit_code, failing, judge, judge_instructions, unmatched, waived_lines
+from agent_perf.gate import (
+    exit_code,
+    failing,
+    judge,
+    judge_instructions,
+    judge_same_code,
+    unmatched,
+)
 from agent_perf.records import Decision, DuetRun, Failure, InstructionRun, Outcome, Run
 from agent_perf.report import Command, RecordingPair, build_view, write_reports
 from agent_perf.repository import WORKTREE
@@ -65,6 +73,7 @@ class Evidence:
         base: Runs by benchmark.
         head: Likewise.
         duets: Sampled rounds.
+        same: What was not sampled, for it runs the same code on both.
         instructions: Counted instructions.
         failures: What gave no value.
         complete: Whether sampled benchmarks were measured, too.
@@ -78,6 +87,7 @@ class Evidence:
     base: Mapping[str, Run]
     head: Mapping[str, Run]
     duets: Sequence[DuetRun] = ()
+    same: Sequence[DuetRun] = ()
     instructions: Sequence[InstructionRun] = ()
     failures: Sequence[Failure] = ()
     complete: bool = True
@@ -114,7 +124,8 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         policy,
         base_label=evidence.base_label,
         head_label=evidence.head_label,
-        prejudged=judge_instructions(evidence.instructions, project.policy),
+        prejudged=judge_instructions(evidence.instructions, project.policy)
+        + judge_same_code(evidence.same, project.policy),
     )
     slips = unmatched(decision, policy) if complete else ()
     decision = replace(decision, warnings=(*decision.warnings, *slips, *evidence.warnings))
@@ -135,39 +146,6 @@ def compare_refs(base: str | None, head: str, options: CompareOptions) -> int:
         warn("interrupted; this is what was known by then")
         return INTERRUPTED
     return exit_code(decision, undecided=options.undecided or project.config.undecided)
-
-
-def show_decision(decision: Decision, paths: Sequence[Path], form: str) -> None:
-    """Print the decision: its lines on standard output, where the report is on the error."""
-    if form == "json":
-        print_json(decision)
-    else:
-        waived = (line for use in decision.waivers for line in waived_lines(use))
-        for line in (*decision.lines, *waived, *_why(decision)):
-            print(line)  # noqa: T201 (this is the verb's output)
-        print(_conclusion(decision))  # noqa: T201
-    for warning in decision.warnings:
-        warn(warning)
-    if paths:
-        say(f"report: {paths[0]}")
-
-
-def _why(decision: Decision) -> list[str]:
-    """Return a line for each cause, with the benchmarks it was found in."""
-    found: dict[str, list[str]] = {}
-    for benchmark, causes in decision.causes.items():
-        for cause in causes:
-            found.setdefault(cause.text, []).append(benchmark)
-    return [f"WHY {', '.join(names)}: {text}" for text, names in found.items()]
-
-
-def _conclusion(decision: Decision) -> str:
-    counts: dict[str, int] = {}
-    for comparison in decision.comparisons:
-        counts[comparison.verdict.value] = counts.get(comparison.verdict.value, 0) + 1
-    told = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no metrics"
-    word = "FAIL" if decision.outcome is Outcome.FAIL else decision.outcome.value.upper()
-    return f"{word} {short_name(decision.base)} -> {short_name(decision.head)}: {told}"
 
 
 def _commands(decision: Decision) -> list[Command]:
@@ -220,6 +198,7 @@ def _with_commit(
             only=options.only,
             time_budget_s=options.time_budget_s,
             rounds_max=options.rounds_max,
+            spare=not options.fresh,
             say=progress.say,
         )
     counts = InstructionCounts(runs=(), failures=())
@@ -232,9 +211,10 @@ def _with_commit(
         base=measured[base_id].runs,
         head=measured[head_id].runs,
         duets=duets.runs,
+        same=duets.same,
         instructions=counts.runs,
         failures=(*failures, *duets.failures, *counts.failures),
-        complete=not (options.exact_only or duets.interrupted),
+        complete=not (options.exact_only or duets.interrupted or duets.same),
         warnings=sampling_warnings(duets, options.time_budget_s),
         interrupted=duets.interrupted,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
-from agent_perf.cli.compare import show_decision
+from agent_perf.cli.decision_text import show_decision
 from agent_perf.cli.project import open_project, policy_today
 from agent_perf.errors import UsageError
 from agent_perf.gate import TimedSides, exit_code, failing, judge_timings, timed_duets

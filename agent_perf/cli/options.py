@@ -29,7 +29,11 @@ class NumberRange(click.FloatRange):
 only_option = click.option(
     "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
 )
-fresh_option = click.option("--fresh", is_flag=True, help="Measure again what is already stored.")
+fresh_option = click.option(
+    "--fresh",
+    is_flag=True,
+    help="Measure again what is already stored; and in `compare`, what runs the same code.",
+)
 tier_option = click.option(
     "--tier",
     type=click.Choice(["stub", "client", "wire"]),

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Final
 
 from agent_perf import codec
-from agent_perf.cli.compare import show_decision
+from agent_perf.cli.decision_text import show_decision
 from agent_perf.cli.output import say, warn
 from agent_perf.cli.resources import ProcessOptions, free_path, record_once
 from agent_perf.config import Config, load_config

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent_perf.cli.project import Project
+from agent_perf.gate import may_be_spared
 from agent_perf.suite import DuetPlan, Duets, RoundNote, lay_out, run_duets, sequential
 
 _NAMED_MAX: Final = 3
@@ -24,6 +25,7 @@ def sample_commits(
     only: tuple[str, ...],
     time_budget_s: float,
     rounds_max: int | None,
+    spare: bool,
     say: Callable[[str], None],
 ) -> Duets:
     """
@@ -37,6 +39,7 @@ def sample_commits(
         time_budget_s: Seconds after which no round is begun.
         rounds_max: First rounds of a metric at most, and again of its confirmation; None: as
             many as it may take.
+        spare: Whether what runs the same code on both is left out, and told as such.
         say: Told of each round, in a line.
     """
     with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
@@ -51,11 +54,15 @@ def sample_commits(
             only=only,
             time_budget_s=time_budget_s,
             time_limit_s=project.config.time_limit_s,
+            spares=(lambda name: may_be_spared(name, project.policy)) if spare else None,
         )
         schedule = sequential(
             project.policy.limit_of, time_budget_s=time_budget_s, rounds_max=rounds_max
         )
-        return run_duets(plan, schedule=schedule, on_round=lambda note: say(round_line(note)))
+        duets = run_duets(plan, schedule=schedule, on_round=lambda note: say(round_line(note)))
+    if duets.same:
+        say(f"{len(duets.same)} benchmarks run the same code on both sides and were not measured")
+    return duets
 
 
 def sampling_warnings(duets: Duets, time_budget_s: float) -> tuple[str, ...]:

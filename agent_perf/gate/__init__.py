@@ -21,6 +21,7 @@ from agent_perf.gate.resources import (
     wants_confirmation,
     wants_round,
 )
+from agent_perf.gate.same_code import judge_same_code, may_be_spared
 from agent_perf.gate.timed_sides import TimedSides
 from agent_perf.gate.timings import PROCESSES_ADVISED, judge_timings, timed_duets
 from agent_perf.gate.unmatched import unmatched
@@ -47,8 +48,10 @@ __all__ = [
     "judge",
     "judge_instructions",
     "judge_recordings",
+    "judge_same_code",
     "judge_timings",
     "make_policy",
+    "may_be_spared",
     "one_line",
     "parse_duration",
     "parse_limit",

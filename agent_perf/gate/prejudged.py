@@ -13,7 +13,7 @@ from agent_perf.records import Breach, Comparison
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prejudged:
     """
-    Findings of a process's recordings.
+    Findings that need no other measurement to be judged.
 
     Attributes:
         comparisons: Each with its verdict.
@@ -24,6 +24,14 @@ class Prejudged:
     comparisons: tuple[Comparison, ...] = ()
     breaches: tuple[Breach, ...] = ()
     unanswered: tuple[Comparison, ...] = ()
+
+    def __add__(self, other: Prejudged) -> Prejudged:
+        """Return the findings of both."""
+        return Prejudged(
+            comparisons=(*self.comparisons, *other.comparisons),
+            breaches=(*self.breaches, *other.breaches),
+            unanswered=(*self.unanswered, *other.unanswered),
+        )
 
 
 NO_PREJUDGED: Final = Prejudged()

@@ -27,6 +27,7 @@ from agent_perf.suite.duet_round import (
 )
 from agent_perf.suite.duet_runs import first_metric, with_round, without_rounds
 from agent_perf.suite.lanes import Group, Item, share_out
+from agent_perf.suite.same_code import same_code
 from agent_perf.suite.schedule import Schedule, Turn, affordable, open_count, rounds_to_go
 from agent_perf.suite.side import SideBroken
 from agent_perf.suite.tree import Tree
@@ -45,6 +46,8 @@ class DuetPlan:
         time_budget_s: Real seconds after which nothing is begun. To find out what there is
             comes before, and is not counted.
         time_limit_s: Real seconds for one answer of a side.
+        spares: Says which benchmarks need no measuring where they run the same code on both
+            sides; None: whatever they run, all are measured.
         seed: Of the order of turns and of hashes.
     """
 
@@ -54,6 +57,7 @@ class DuetPlan:
     only: tuple[str, ...] = ()
     time_budget_s: float
     time_limit_s: float
+    spares: Callable[[str], bool] | None = None
     seed: int = 1
 
 
@@ -84,6 +88,7 @@ class Duets:
         runs: Rounds by benchmark and metric; of a benchmark that was found and had no
             round, its first metric without samples.
         failures: What gave no value.
+        same: Of each benchmark that was spared, its first metric without samples.
         spent_s: Real seconds that the rounds took.
         interrupted: Whether somebody ended it before its time.
         open_count: Duets that still wanted a round when it ended.
@@ -91,6 +96,7 @@ class Duets:
 
     runs: tuple[DuetRun, ...]
     failures: tuple[Failure, ...]
+    same: tuple[DuetRun, ...] = ()
     spent_s: float = 0.0
     interrupted: bool = False
     open_count: int = 0
@@ -136,6 +142,7 @@ def run_duets(
     return Duets(
         runs=rounds.told(),
         failures=tuple(rounds.failures.values()),
+        same=rounds.same,
         spent_s=time.monotonic() - start_s,
         interrupted=interrupted,
         open_count=open_count(schedule, rounds.live(), time_budget_s=plan.time_budget_s),
@@ -148,6 +155,7 @@ class _Rounds:
     def __init__(self, plan: DuetPlan, on_measured: Callable[[Measured], None]) -> None:
         self.runs: dict[tuple[str, str], DuetRun] = {}
         self.failures: dict[str, Failure] = {}
+        self.same: tuple[DuetRun, ...] = ()
         self._plan = plan
         self._on_measured = on_measured
         self._dice = random.Random(plan.seed)
@@ -203,11 +211,16 @@ class _Rounds:
                     )
                     return
         self._start_s = self._overhead_s = time.monotonic() - start_s
-        for name, item in found["head"].items():
-            if name in found["base"] and self._is_wanted(name):
-                self._items[name] = item
-                metric = first_metric(item)
-                self.runs[name, metric] = without_rounds(item, metric)
+        shared = [
+            item
+            for name, item in found["head"].items()
+            if name in found["base"] and self._is_wanted(name)
+        ]
+        same = self._same(shared)
+        fresh = [without_rounds(item, first_metric(item)) for item in shared]
+        self.same = tuple(duet for duet in fresh if duet.benchmark in same)
+        self.runs = {(one.benchmark, one.metric): one for one in fresh if one not in self.same}
+        self._items = {item.name: item for item in shared}
 
     def measure(self, turn: Turn, items: Sequence[Item], *, deadline_s: float) -> None:
         """Add a round of *items* to the duets that *turn* wants."""
@@ -271,6 +284,12 @@ class _Rounds:
             seed=self._dice.randrange(1 << 32),
             core=core,
         )
+
+    def _same(self, shared: Sequence[Item]) -> frozenset[str]:
+        """Return the names of what may be spared and runs the same code on both sides."""
+        plan = self._plan
+        may = [item for item in shared if plan.spares and plan.spares(item.name)]
+        return same_code(plan.base, plan.head, plan.package, may, time_limit_s=plan.time_limit_s)
 
     def _is_wanted(self, name: str) -> bool:
         only = self._plan.only

@@ -161,6 +161,21 @@ def peak_bytes(benchmark: Any, time_limit_s: float) -> int:
     return int(answer)
 
 
+def exercise(benchmark: Any) -> None:
+    """
+    Set *benchmark* up, run it as before its first measured call, and tear it down.
+
+    Raises:
+        BrokenError: If its setup skips it.
+    """
+    if kind_of(benchmark) == "memory":
+        set_up(benchmark)
+        benchmark.do_run()
+    else:
+        ready(benchmark, 0)
+    benchmark.do_teardown()
+
+
 def _asked(benchmark: Any) -> object:
     owner = getattr(benchmark.func, "__self__", benchmark.func)
     return getattr(owner, "duet", True)

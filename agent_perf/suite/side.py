@@ -72,7 +72,9 @@ class Side:
         self.stop()
         self._wanted = tuple(wanted)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
-        self._process = _start(self.tree, self._hash_seed, self._stderr)
+        self._process = start_worker(
+            self.tree, "agent_perf.suite.duet_worker", self._hash_seed, self._stderr
+        )
         root = str(self.tree.root)
         self._send(Demand(kind="find", root=root, package=self._package, names=self._wanted))
 
@@ -145,11 +147,14 @@ class Side:
         return self._stderr.read().decode("utf-8", "replace")[-_STDERR_CHARS:]
 
 
-def _start(tree: Tree, hash_seed: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def start_worker(
+    tree: Tree, module: str, hash_seed: int, stderr: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
+    """Start *module* on *tree*, in a process group of its own, with pipes for demand and answer."""
     harness = str(Path(__file__).parents[2])
     path = [*(str(folder) for folder in tree.path), harness]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "agent_perf.suite.duet_worker"],
+        [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
