@@ -36,7 +36,7 @@ def test_memory_that_grew_fails_the_comparison(shop) -> None:
 
     assert 1 == more.returncode, more.stderr
     assert "FAIL shop.answer@1 memory.peak" in more.stdout
-    assert "resources, confirmation 5" in more.stderr
+    assert "resources, confirmation 4" in more.stderr
     assert ("regressed", "sampled", 0.2) == (
         memory["verdict"],
         memory["evidence"],
