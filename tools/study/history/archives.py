@@ -76,7 +76,7 @@ ARCHIVES = (
     Archive(
         repository="django/django-asv",
         commit="e1d1c74426b3bf2a030ddc8e0ab65cf445dd2fc1",
-        licence="BSD-3-Clause",
+        licence="MIT",
     ),
     Archive(
         repository="emsig/empymod-bench",
