@@ -15,6 +15,7 @@ from tools.study.trials import SUITE, disjoint, equal_suites, resampled
 from tools.study.workloads import TAIL_WORKLOADS, WORKLOADS
 
 CONDITIONS = sorted(path.stem for path in FOLDER.glob("*.npz"))
+PLAIN_ALARMS = {"noisy": 0.5, "quiet": 0.1}
 
 
 @pytest.fixture(scope="module", params=CONDITIONS)
@@ -30,14 +31,18 @@ def test_there_are_samples() -> None:
     assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 1.5e6
 
 
-def test_a_plain_limit_would_alarm(samples: Samples) -> None:
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_plain_limit_would_alarm(condition: str) -> None:
     """
-    The samples could raise alarms: "P95 more than 15 % up" in one round alarms in half of the suites.
+    The samples could raise alarms: "P95 more than 15 % up" in one round alarms in half of the
+    suites beside a neighbour, and in a tenth of them on a quiet machine.
     """
-    tail = samples.rounds("same")[:, :, CLOCKS.index("wall"), STATISTICS.index("p95")]
+    tail = Samples.load(condition).rounds("same")[
+        :, :, CLOCKS.index("wall"), STATISTICS.index("p95")
+    ]
     above = float((tail[..., 1] / tail[..., 0] > 1.15).mean())
 
-    assert 0.5 < 1 - (1 - above) ** SUITE
+    assert PLAIN_ALARMS[condition] < 1 - (1 - above) ** SUITE
 
 
 def test_suites_of_equal_code(samples: Samples) -> None:
