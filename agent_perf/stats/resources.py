@@ -85,7 +85,7 @@ def _duet(benchmark: str, metrics: Sequence[Metric], rounds: int) -> DuetRun | N
     unit = metrics[0].unit
     grain = GRAINS.get(unit, 0.0)
     values = tuple(max(metric.value, grain) for metric in metrics)
-    if not all(values) or all(value == grain for value in values):
+    if all(value == grain for value in values):
         return None
     return DuetRun(
         benchmark=benchmark,

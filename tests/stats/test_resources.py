@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent_perf.errors import SampleError
-from agent_perf.records import Evidence
-from agent_perf.stats import missing_because, resource_duets, resource_metrics
+from agent_perf.records import Evidence, Verdict
+from agent_perf.stats import judge_duets, missing_because, resource_duets, resource_metrics
 from agent_perf.units import MIB
 from tests.records.test_resources import recording, series
 
@@ -118,6 +118,19 @@ def test_a_metric_that_one_recording_lacks_is_left_out() -> None:
     whole, half = recording(series(), cpu_account_s=1.0), recording(cpu_account_s=2.0)
 
     assert {"resources.cpu"} == {duet.metric for duet in resource_duets([whole], [half])}
+
+
+def test_a_recording_of_nothing_among_others_is_undecided() -> None:
+    """
+    CPU time of zero, once, is a clock's step: the metric stays, and is not judged.
+    """
+    base = [recording(cpu_account_s=value) for value in (0.0, 0.1, 0.1, 0.1)]
+    head = [recording(cpu_account_s=0.1)] * 4
+    (duet,) = resource_duets(base, head)
+    (told,) = judge_duets([duet], [0.2]).comparisons
+
+    assert (Verdict.UNDECIDED, True) == (told.verdict, "base gave 0.0 in round 1" in told.reason)
+    assert () == resource_duets([recording(cpu_account_s=0.0)], [recording(cpu_account_s=0.0)])
 
 
 def test_recordings_that_do_not_pair_are_refused() -> None:
