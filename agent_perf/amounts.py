@@ -4,6 +4,7 @@ Limits and amounts as people write them: ``15%``, ``+0``, ``150ms``.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from fractions import Fraction
@@ -16,6 +17,38 @@ _PERCENT: Final = re.compile(rf"\+?{_NUMBER}\s*%")
 _DURATION: Final = re.compile(rf"{_NUMBER}\s*(ns|us|µs|μs|ms|s|min|h)")
 _BYTES: Final = re.compile(rf"{_NUMBER}\s*([kKMG]i?B)")
 _PLAIN: Final = re.compile(_NUMBER)
+
+REQUEST_METRICS: Final = tuple(
+    f"request.{name}"
+    for name in (
+        "bytes_received",
+        "bytes_sent",
+        "db_connects",
+        "db_lock_waits",
+        "db_statements",
+        "db_waits",
+        "event_requests",
+        "events",
+        "http_connects",
+        "http_errors",
+        "http_requests",
+        "llm_calls",
+        "llm_calls_holding_db",
+        "llm_cost_usd",
+        "llm_embeddings",
+        "llm_rate_limited",
+        "llm_tokens_cached",
+        "llm_tokens_in",
+        "llm_tokens_out",
+        "redis_commands",
+        "redis_connects",
+        "redis_hits",
+        "redis_misses",
+        "redis_trips",
+        "tool_calls",
+    )
+)
+"""What one request may do: of these, a target holds the most that any request did."""
 
 _SECONDS: Final = {
     "ns": Fraction(1, 10**9),
@@ -74,6 +107,23 @@ def parse_duration(text: str) -> float:
     return float(Fraction(found[1]) * _SECONDS[found[2]])
 
 
+def seconds_of(value: str | float, told: str) -> float:
+    """
+    Return the seconds that *value* says: text with a unit, or a number of seconds, >= 0.
+
+    Raises:
+        ConfigError: If it says none; it begins with *told*.
+    """
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except ConfigError as error:
+            raise ConfigError(f"{told}: {error}") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigError(f'{told} = {value!r}; want a time, as "21ms" or 0.021 (seconds)')
+    return float(value)
+
+
 def parse_target(metric: str, value: str | float) -> float:
     """
     Return the target for *metric* in its base unit: seconds, a ratio, or a plain number.
@@ -84,12 +134,32 @@ def parse_target(metric: str, value: str | float) -> float:
             bytes or a number.
 
     Raises:
-        ConfigError: If *value* is of another form, or not finite and > 0.
+        ConfigError: If *value* is of another form, or as in check_target.
     """
     amount = _amount(metric, value.strip()) if isinstance(value, str) else float(value)
-    if not 0 < amount < math.inf:
-        raise ConfigError(f"target {metric} = {value!r}; want it finite, > 0")
+    check_target(metric, amount, f"target {metric} = {value!r}")
     return amount
+
+
+def check_target(metric: str, amount: float, told: str) -> None:
+    """
+    Check that *amount*, in base units, can be a target for *metric*.
+
+    That one request does none of something is a target, too; a time of 0 is none.
+
+    Raises:
+        ConfigError: If it is not finite and > 0, or >= 0 for what one request does; it begins
+            with *told*.
+    """
+    if metric.startswith("request."):
+        if metric not in REQUEST_METRICS:
+            close = difflib.get_close_matches(metric, REQUEST_METRICS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"{', '.join(REQUEST_METRICS)}"
+            raise ConfigError(f"{told}: no such count of a request; {hint}")
+        if not 0 <= amount < math.inf:
+            raise ConfigError(f"{told}; want it finite, >= 0")
+    elif not 0 < amount < math.inf:
+        raise ConfigError(f"{told}; want it finite, > 0")
 
 
 def _amount(metric: str, text: str) -> float:

@@ -21,6 +21,7 @@ from agent_perf.errors import SampleError, StoreError
 from agent_perf.records import (
     Capacity,
     Cassette,
+    CommandRun,
     Decision,
     DuetRun,
     Failure,
@@ -28,6 +29,7 @@ from agent_perf.records import (
     MachineNoise,
     ResourceRun,
     Run,
+    Session,
     Step,
 )
 
@@ -99,6 +101,16 @@ def dump_resource_run(run: ResourceRun) -> bytes:
 def load_resource_run(data: bytes, source: str) -> ResourceRun:
     """Return what a process took from a file's content; errors as in load_run."""
     return _load("resource_run", data, source, ResourceRun)
+
+
+def dump_command_run(run: CommandRun) -> bytes:
+    """Return the executions of a command as a file's content."""
+    return _dump("command_run", run)
+
+
+def load_command_run(data: bytes, source: str) -> CommandRun:
+    """Return the executions of a command from a file's content; errors as in load_run."""
+    return _load("command_run", data, source, CommandRun)
 
 
 def dump_capacity(capacity: Capacity) -> bytes:
@@ -182,6 +194,16 @@ def load_noise(data: bytes, source: str) -> MachineNoise:
     return _load("machine_noise", data, source, MachineNoise)
 
 
+def dump_session(session: Session) -> bytes:
+    """Return what a command did as a file's content."""
+    return _dump("session", session)
+
+
+def load_session(data: bytes, source: str) -> Session:
+    """Return what a command did from a file's content; errors as in load_run."""
+    return _load("session", data, source, Session)
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """
     Write *data* to *path* so that a reader sees the old file or the new one, never a part.
@@ -223,6 +245,14 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def schema_of(data: bytes) -> str:
+    """Return what a file says that it holds, as ``load_run``; empty if it says nothing."""
+    try:
+        return msgspec.json.decode(data, type=_Header).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def _dump(schema: str, value: object) -> bytes:

@@ -50,9 +50,7 @@ class Repository:
         """
         if ref == WORKTREE:
             return WORKTREE
-        found = self._try(
-            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-        )
+        found = self.find(ref)
         if found is None:
             hint = (
                 "this is a shallow clone: fetch the rest with `git fetch --unshallow` "
@@ -62,6 +60,16 @@ class Repository:
             )
             raise RepositoryError(f"no commit {ref!r} in {self.root}; {hint}")
         return found
+
+    def find(self, ref: str) -> str | None:
+        """Return the commit that *ref* names, 40 hex digits; None if there is none here."""
+        return self._try(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        )
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the last commit that both descend from; None if this clone knows of none."""
+        return self._try("merge-base", one, "HEAD" if other == WORKTREE else other)
 
     def commit(self, commit_id: str) -> Commit:
         """Return what git knows of *commit_id*, which resolve returned."""
@@ -100,6 +108,19 @@ class Repository:
         """
         return self._log("--first-parent", "--reverse", self.resolve(ref))
 
+    def ancestors(self, ref: str, count_max: int) -> tuple[Commit, ...]:
+        """
+        Return *ref* and the last commits before it along the first parents, oldest first.
+
+        Args:
+            ref: A commit, branch or tag.
+            count_max: Commits in all, >= 1.
+
+        Raises:
+            RepositoryError: If there is no such commit.
+        """
+        return self._log("--first-parent", "--reverse", f"-{count_max}", self.resolve(ref))
+
     def known(self, commit_ids: Sequence[str]) -> tuple[Commit, ...]:
         """
         Return what git knows of *commit_ids*, in their order; what it does not know is left out.
@@ -125,7 +146,7 @@ class Repository:
             RepositoryError: If there is no commit before, or the clone is too shallow to tell.
         """
         here = self.resolve("HEAD" if head == WORKTREE else head)
-        branch = self._default_branch()
+        branch = self.default_branch()
         base = self._try("merge-base", branch, here) if branch else None
         if base is not None and base != here:
             return base
@@ -162,7 +183,29 @@ class Repository:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
 
-    def _default_branch(self) -> str | None:
+    def files(self) -> tuple[str, ...]:
+        """Return all files that are tracked, or new and not ignored: relative, with slashes."""
+        listed = self._bytes("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        names = listed.decode(errors="surrogateescape").split("\0")
+        return tuple(sorted({name for name in names if name}))
+
+    def changed(self, base: str, head: str) -> tuple[str, ...]:
+        """
+        Return the tracked files that differ between two resolved commits: relative, with slashes.
+
+        Raises:
+            RepositoryError: If git fails.
+        """
+        commits = [one for one in (base, head) if one != WORKTREE]
+        listed = self._bytes("diff", "--name-only", "--no-renames", "-z", *commits, "--")
+        return tuple(name for name in listed.decode(errors="surrogateescape").split("\0") if name)
+
+    def remote(self) -> str:
+        """Return where it is pushed to; empty if nowhere."""
+        return self._try("remote", "get-url", "origin") or ""
+
+    def default_branch(self) -> str | None:
+        """Return the full name of the branch that others go into; None if it cannot be told."""
         remote = self._try("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
         names = [remote] if remote else []
         for name in (*names, "refs/remotes/origin/main", "refs/heads/main", "refs/heads/master"):

@@ -38,7 +38,7 @@ def format_value(value: float, unit: str) -> str:
         case "bytes":
             return _scaled(value, _BYTE_STEPS, "B")
         case "usd":
-            return f"${value:.4f}".rstrip("0").rstrip(".") if value else "$0"
+            return f"${value:.{_usd_digits(value)}f}".rstrip("0").rstrip(".") if value else "$0"
         case "ratio":
             return f"{value * 100:.4g} %"
         case "count":
@@ -52,6 +52,24 @@ def format_value(value: float, unit: str) -> str:
     return f"{value:.4g} {unit}"
 
 
+def format_dollars(value: float) -> str:
+    """Return *value* in three digits or to the cent, never as a power of ten: ``$0.0000827``."""
+    if not value:
+        return "$0"
+    digits = max(2, 2 - math.floor(math.log10(abs(value))))
+    whole, _, cents = f"{value:,.{digits}f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def _usd_digits(value: float) -> int:
+    # A request may cost a hundredth of a cent's hundredth: two digits of it are told.
+    return max(4, 1 - math.floor(math.log10(abs(value))))
+
+
+_PLACES_MAX: Final = 7
+"""More zeros than that are counted, not read."""
+
+
 def format_change(ratio: float) -> str:
     """Return a relative change, 0.31 for thirty-one per cent more, as ``+31 %``."""
     if not math.isfinite(ratio):
@@ -60,7 +78,11 @@ def format_change(ratio: float) -> str:
         return "="
     percent = ratio * 100
     digits = f"{percent:+.1f}" if abs(percent) < 100 else f"{percent:+.0f}"
-    return f"{digits} %" if float(digits) else f"{percent:+.1g} %"
+    if float(digits):
+        return f"{digits} %"
+    # -0.00003 % is read; -3e-05 % is not.
+    places = -math.floor(math.log10(abs(percent)))
+    return f"{percent:+.{places}f} %" if places <= _PLACES_MAX else f"{percent:+.1g} %"
 
 
 def _scaled(value: float, steps: tuple[tuple[float, str], ...], smallest: str) -> str:

@@ -49,9 +49,9 @@ def load_accepted(path: Path) -> Accepted:
     return _parse(_content(path), path)
 
 
-def append_accepted(path: Path, entry: Waiver | Acknowledged) -> None:
+def append_accepted(path: Path, *entries: Waiver | Acknowledged) -> None:
     """
-    Write *entry* at the end of the file at *path*; make it if there is none.
+    Write *entries* at the end of the file at *path*, all or none; make it if there is none.
 
     Raises:
         ConfigError: If the file is not valid, or holds an entry for the same already.
@@ -59,8 +59,10 @@ def append_accepted(path: Path, entry: Waiver | Acknowledged) -> None:
     """
     old = _content(path)
     _parse(old, path)
-    gap = b"" if not old else b"\n" if old.endswith(b"\n") else b"\n\n"
-    new = old + gap + _table(entry).encode()
+    new = old
+    for entry in entries:
+        gap = b"" if not new else b"\n" if new.endswith(b"\n") else b"\n\n"
+        new += gap + _table(entry).encode()
     _parse(new, path)
     # What is replaced is the file, not the link to it.
     codec.write_atomic(path.resolve(), new)

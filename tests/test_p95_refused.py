@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from agent_perf.errors import TooFewSamplesError
+from agent_perf.intake.load_metrics import LoadMetrics
 from agent_perf.records import Run
 from agent_perf.stats import nearest_rank, paired_shift, samples_needed, summarize
 from agent_perf.suite.blocks import round_statistics
@@ -40,9 +41,15 @@ def round_(count: int) -> bool:
     return "p95" in round_statistics(blocks, blocks)
 
 
-@pytest.mark.parametrize("gives_one", [quantile, summary, shift, round_])
+def foreign(count: int) -> bool:
+    found = LoadMetrics()
+    found.add_quantiles("latency", {"p95": 0.1}, count, lacking="")
+    return "latency.p95" in found.of
+
+
+@pytest.mark.parametrize("gives_one", [quantile, summary, shift, round_, foreign])
 def test_nineteen_samples_have_no_p95_and_twenty_have(gives_one: Callable[[int], bool]) -> None:
-    """Quantiles, runs, paired requests and rounds of calls alike."""
+    """Quantiles, runs, paired requests, rounds of calls and foreign files alike."""
     assert 20 == samples_needed("0.95")
     assert not gives_one(FEW)
     assert gives_one(ENOUGH)

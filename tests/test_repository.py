@@ -133,3 +133,16 @@ def test_a_missing_git_is_told(tmp_path, monkeypatch) -> None:
 
     with pytest.raises(RepositoryError, match="git is not installed"):
         find_repository(tmp_path)
+
+
+def test_changed_files_are_listed(shop) -> None:
+    """Between two commits, or up to the working tree: both names of what was moved, none if equal."""
+    repository = find_repository(shop)
+    base = git(shop, "rev-parse", "HEAD")
+    git(shop, "mv", "notes.txt", "möbel notes.txt")
+    head = commit(shop, "Move the notes")
+    write(shop, "shop_app.py", "")
+
+    assert {"notes.txt", "möbel notes.txt"} == set(repository.changed(base, head))
+    assert ("shop_app.py",) == repository.changed(head, WORKTREE)
+    assert () == repository.changed(head, head)

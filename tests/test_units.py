@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_perf.units import format_change, format_value
+from agent_perf.units import format_change, format_dollars, format_value
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from agent_perf.units import format_change, format_value
         (12.0, "bytes", "12 B"),
         (0.0031, "usd", "$0.0031"),
         (0.0, "usd", "$0"),
+        (0.00004155, "usd", "$0.000042"),
         (0.985, "ratio", "98.5 %"),
         (12000.0, "count", "12,000"),
         (1.09, "count", "1.09"),
@@ -41,6 +42,8 @@ def test_values_read_as_people_write_them(value, unit, expected) -> None:
         (-0.05, "-5.0 %"),
         (12.5, "+1250 %"),
         (0.0001, "+0.01 %"),
+        (-3e-7, "-0.00003 %"),
+        (2e-12, "+2e-10 %"),
         (math.inf, "n/a"),
     ],
 )
@@ -56,3 +59,20 @@ def test_a_change_never_reads_as_none(ratio) -> None:
 
     assert (text == "=") == (ratio == 0)
     assert text in {"=", "n/a"} or float(text.removesuffix(" %")) != 0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "$0"),
+        (0.0000827, "$0.0000827"),
+        (0.0001, "$0.0001"),
+        (0.01071, "$0.0107"),
+        (0.5, "$0.50"),
+        (12.0, "$12.00"),
+        (12345.678, "$12,345.68"),
+    ],
+)
+def test_dollars_are_no_powers_of_ten(value: float, expected: str) -> None:
+    """Three digits of what is small, cents of what is not."""
+    assert expected == format_dollars(value)

@@ -13,3 +13,4 @@ compile constraints/bench.txt --extra agents --extra demo --extra events --extra
 compile constraints/dev.txt --extra agents --extra demo --group dev
 compile constraints/peers.txt --extra agents --group peers
 compile constraints/study.txt --group study
+compile constraints/docs.txt --extra agents --group docs

@@ -50,6 +50,9 @@ class _Nobody:
     def level(self, name: str, change: int) -> None:
         """Forget it."""
 
+    def bound(self, name: str, most: int | None) -> None:
+        """Forget it."""
+
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:

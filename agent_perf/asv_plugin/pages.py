@@ -14,28 +14,27 @@ from agent_perf.history import (
     AsvShelf,
     History,
     ResultStore,
-    find_changes,
     machine_name,
     series_along,
     version_steps,
 )
-from agent_perf.records import Acknowledged, Evidence, Run
+from agent_perf.records import Evidence, Findings, Run
 from agent_perf.records import Series as Recorded
 from agent_perf.report import (
     Command,
     Commit,
     Series,
     SeriesPoint,
+    View,
     build_findings_view,
     build_history_view,
     build_view,
-    render,
 )
 
 
-def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: str) -> str:
+def verdict_view(root: Path, config: Config, commits: Mapping[str, str], title: str) -> View:
     """
-    Return the page of targets and verdicts: the newest stored commit against the one before.
+    Return targets and verdicts: the newest stored commit against the one before.
 
     Args:
         root: Folder of the project.
@@ -44,16 +43,22 @@ def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: 
         title: Of the project.
     """
     store = ResultStore(root=root / config.results, machine=machine_name())
-    shelves = {commit: _runs(store, commit) for commit in commits}
-    measured = [commit for commit, runs in shelves.items() if runs]
-    base, head = ["", "", *measured][-2:]
-    base_runs, head_runs = shelves.get(base, {}), shelves.get(head, {})
+    stored = set(store.commits())
+    # Thousands of commits may be stored, and two of them are shown.
+    candidates = (
+        (commit, runs)
+        for commit in reversed(tuple(commits))
+        if commit in stored and (runs := _runs(store, commit))
+    )
+    nothing: tuple[str, dict[str, Run]] = ("", {})
+    head, head_runs = next(candidates, nothing)
+    base, base_runs = next(candidates, nothing)
     decision = judge(
         tuple(base_runs.values()),
         tuple(head_runs.values()),
         (),
         (),
-        make_policy(config.limits, config.targets),
+        make_policy(config.limit_texts, config.targets),
         base_label=base or "nothing",
         head_label=head or "nothing",
     )
@@ -65,30 +70,27 @@ def verdict_page(root: Path, config: Config, commits: Mapping[str, str], title: 
         commands=[Command(purpose="Measure", line="asv run HEAD~1..HEAD && asv publish")],
         subjects=commits,
     )
-    return render(replace(view, is_alone=True), "html")
+    return replace(view, is_alone=True)
 
 
-def history_page(
-    history: History, acknowledged: Sequence[Acknowledged], title: str, folder: Path
-) -> str:
+def history_view(history: History, findings: Findings, title: str, folder: Path) -> View:
     """
-    Return the page of change points: which commits changed what asv measured.
+    Return the change points: which commits changed what asv measured.
 
     Args:
         history: What asv kept.
-        acknowledged: What is known already.
+        findings: What was found along it.
         title: Of the project.
         folder: asv's results, as a command names them.
     """
-    findings = find_changes(history, acknowledged, jobs=1)
     commands = [Command(purpose="Read it as text", line=f"agent-perf history --asv {folder}")]
     view = build_findings_view(history, findings, title=title, commands=commands)
-    return render(replace(view, is_alone=True), "html")
+    return replace(view, is_alone=True)
 
 
-def version_pages(shelf: AsvShelf) -> dict[str, str]:
+def version_views(shelf: AsvShelf) -> dict[str, View]:
     """
-    Return requirement to page, for each that was measured at two versions or more.
+    Return requirement to its report, for each that was measured at two versions or more.
 
     Args:
         shelf: What asv kept.
@@ -96,13 +98,13 @@ def version_pages(shelf: AsvShelf) -> dict[str, str]:
     axes = sorted({name for value in shelf.values for name in value.requirements})
     series = {axis: series_along(shelf.values, axis) for axis in axes}
     return {
-        axis: _version_page(axis, found)
+        axis: _version_view(axis, found)
         for axis, found in series.items()
         if any(len(one.points) > 1 for one in found)
     }
 
 
-def _version_page(axis: str, series: Sequence[Recorded]) -> str:
+def _version_view(axis: str, series: Sequence[Recorded]) -> View:
     versions = dict.fromkeys(point.label for one in series for point in one.points)
     sampled = any(one.evidence is Evidence.SAMPLED for one in series)
     notes = ["A step is told beyond 15 %."]
@@ -115,7 +117,7 @@ def _version_page(axis: str, series: Sequence[Recorded]) -> str:
         title=f"{axis} versions",
         notes=notes,
     )
-    return render(replace(view, is_alone=True), "html")
+    return replace(view, is_alone=True)
 
 
 def _drawn(series: Recorded) -> Series:

@@ -8,24 +8,33 @@ the time that making the coroutine takes, exit status 0, and ``asv check`` is co
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from agent_perf.errors import ConfigError
+from agent_perf.variables import simulated_variables
 
 _MARK: Final = "_agent_perf_refuses_async"
 
 
 def register() -> None:
     """
-    Make asv refuse ``async def`` benchmarks and set-ups in the running process.
+    Make asv refuse ``async def`` benchmarks and show it scenarios, in the running process.
 
-    Call it in the benchmark package's ``__init__.py``. Outside of asv it does nothing.
+    Call it in the benchmark package's ``__init__.py``. Outside of asv it does nothing. API keys
+    are dummies from then on: no benchmark has a use for a real one.
     """
     runner = sys.modules.get("asv_runner.benchmarks")
     if runner is None:
         return
+    package = str(sys._getframe(1).f_globals.get("__name__", ""))
+    if "asv_runner.discovery" in sys.modules and package:
+        from agent_perf.asv_plugin.showing import show_scenarios_of
+
+        show_scenarios_of(package)
+        os.environ.update(simulated_variables({}, os.environ))
     # Changed in place: asv's discovery holds the list itself.
     runner.benchmark_types[:] = [_refusing(kind) for kind in runner.benchmark_types]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +15,24 @@ from asv.console import log
 from asv.publishing import OutputPublisher
 from asv.util import UserError
 
-from agent_perf.asv_plugin.pages import history_page, verdict_page, version_pages
-from agent_perf.config import load_config
+from agent_perf.asv_plugin.exhibits import Benchmarks, graph_addresses, make_exhibits, track_names
+from agent_perf.asv_plugin.pages import history_view, verdict_view, version_views
+from agent_perf.config import Config, load_config
 from agent_perf.errors import AgentPerfError, NothingMeasuredError
-from agent_perf.history import read_asv_history, read_asv_results
+from agent_perf.gate import make_policy
+from agent_perf.history import History, find_changes, read_asv_history, read_asv_results
+from agent_perf.records import Acknowledged
+from agent_perf.report import Link, Ways, build_site_view, render, render_site
 from agent_perf.repository import Commit, find_repository
 from agent_perf.waivers import load_accepted
 
 _HOME: Final = "agent-perf"
+
+_ASV_LINKS: Final = (
+    Link(text="asv's grid of graphs", href="index.html#/"),
+    Link(text="asv's list of benchmarks", href="index.html#summarylist"),
+    Link(text="asv's regressions", href="index.html#regressions"),
+)
 
 _SCRIPT: Final = """'use strict';
 
@@ -50,11 +61,11 @@ _DISPLAY: Final = """
 
 
 class AgentPerfPages(OutputPublisher):  # type: ignore[misc]  # asv is untyped.
-    """Targets and verdicts of the newest commit; one page more per requirement that varies."""
+    """A start page, and behind it verdicts, change points and what varies by requirement."""
 
     name = _HOME
-    button_label = "Targets and verdicts"
-    description = "Percentiles, work counts and targets, with verdicts and causes"
+    button_label = "Overview"
+    description = "Verdict, targets with headroom, and how every benchmark came there"
     order = 10
 
     @classmethod
@@ -64,7 +75,7 @@ class AgentPerfPages(OutputPublisher):  # type: ignore[misc]  # asv is untyped.
         """Write our pages into the site, and make it lead to them."""
         folder = Path(conf.html_dir)
         try:
-            pages = _pages(conf, revisions)
+            pages = _pages(conf, benchmarks, revisions)
         except AgentPerfError as error:
             raise UserError(str(error)) from error
         for name, (_, text) in pages.items():
@@ -116,34 +127,92 @@ def _edit(index: str, pattern: str, change: Callable[[str], str]) -> str:
     return index
 
 
-def _pages(conf: Any, revisions: Mapping[str, int]) -> dict[str, tuple[str, str]]:
-    """Return page name to its label and content."""
-    root = Path.cwd()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Project:
+    """What is published: asv's configuration, and ours."""
+
+    name: str
+    results: Path
+    config: Config
+    commits: tuple[Commit, ...]
+
+
+def _pages(
+    conf: Any, benchmarks: Benchmarks, revisions: Mapping[str, int]
+) -> dict[str, tuple[str, str]]:
+    """Return page name to its label and content, the start page first."""
+    project = _project(conf, revisions)
+    subjects = {commit.id: commit.subject for commit in project.commits}
+    verdict = verdict_view(Path.cwd(), project.config, subjects, project.name)
+    history = _history(project)
+    # An acknowledgement may be about our own runs, of which asv kept nothing.
+    findings = find_changes(history, _acknowledged(project), complete=False, jobs=1)
+    views = {f"{_HOME}-verdict": ("Targets and verdicts", verdict)}
+    if history.tracks:
+        changes = history_view(history, findings, project.name, project.results)
+        views[f"{_HOME}-history"] = ("Change points", changes)
+    # Values one by one take 256 bytes each, in columns 10: only where they are needed.
+    if any(len(versions) > 1 for versions in history.matrix.values()):
+        for axis, view in version_views(read_asv_results(project.results)).items():
+            # Result files may come from anywhere: a name in them must not lead elsewhere.
+            name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)
+            views[f"{_HOME}-{name}"] = (f"{axis} versions", view)
+    ways = {name: Link(text=label, href=f"{name}.html") for name, (label, _) in views.items()}
+    start = build_site_view(
+        history,
+        findings,
+        make_exhibits(history, findings, benchmarks),
+        verdict=verdict if verdict.rows or verdict.troubles else None,
+        title=project.name,
+        ways=Ways(
+            ours=tuple(ways.values()),
+            asv=_ASV_LINKS,
+            names=track_names(history, benchmarks),
+            graphs=graph_addresses(benchmarks),
+        ),
+    )
+    home = Link(text="Overview", href=f"{_HOME}.html")
+    return {_HOME: ("Overview", render_site(start))} | {
+        name: (
+            label,
+            render(
+                replace(view, links=(home, *(way for other, way in ways.items() if other != name))),
+                "html",
+            ),
+        )
+        for name, (label, view) in views.items()
+    }
+
+
+def _project(conf: Any, revisions: Mapping[str, int]) -> _Project:
     ordered = sorted(revisions, key=lambda commit: revisions[commit])
     commits = tuple(Commit(id=commit, subject="", time_s=0) for commit in ordered)
     # The repository may also be a URL; then asv has a mirror, and the page no subjects.
     if Path(conf.repo).is_dir():
         commits = find_repository(Path(conf.repo)).known(ordered)
-    config = load_config(root)
-    subjects = {commit.id: commit.subject for commit in commits}
-    verdicts = verdict_page(root, config, subjects, str(conf.project))
-    pages = {_HOME: ("Targets and verdicts", verdicts)}
-    results = Path(conf.results_dir)
+    return _Project(
+        name=str(conf.project),
+        results=Path(conf.results_dir),
+        config=load_config(Path.cwd()),
+        commits=commits,
+    )
+
+
+def _history(project: _Project) -> History:
+    """Return what asv kept; without a value a history of nothing, and a warning."""
+    policy = make_policy(project.config.limit_texts, project.config.targets)
     try:
         # asv may have been started by a file without a guard, which processes would start again.
-        history = read_asv_history(results, commits, jobs=1)
+        history = read_asv_history(
+            project.results, project.commits, targets=policy.targets_for, jobs=1
+        )
     except NothingMeasuredError as error:
         log.warning(str(error))
-        return pages
+        return History(commits=project.commits, tracks=())
     for message in history.notes:
         log.warning(message)
-    known = load_accepted(root / config.waivers).acknowledged
-    changes = history_page(history, known, str(conf.project), results)
-    pages[f"{_HOME}-history"] = ("Change points", changes)
-    # Values one by one take 256 bytes each, in columns 10: only where they are needed.
-    if any(len(versions) > 1 for versions in history.matrix.values()):
-        for axis, page in version_pages(read_asv_results(results)).items():
-            # Result files may come from anywhere: a name in them must not lead elsewhere.
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", axis)
-            pages[f"{_HOME}-{name}"] = (f"{axis} versions", page)
-    return pages
+    return history
+
+
+def _acknowledged(project: _Project) -> tuple[Acknowledged, ...]:
+    return load_accepted(Path.cwd() / project.config.waivers).acknowledged

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,15 +16,18 @@ from agent_perf.amounts import parse_limit
 from agent_perf.cli.output import say
 from agent_perf.config import load_config
 from agent_perf.errors import UsageError
-from agent_perf.gate import one_line
+from agent_perf.gate import check_family, one_line
 from agent_perf.measure import utc_today
 from agent_perf.records import Waiver
 from agent_perf.report import Command
 from agent_perf.repository import find_repository
 from agent_perf.waivers import append_accepted
 
-_COMMANDS_MAX: Final = 6
+_COMMANDS_MAX: Final = 3
 """So many are copied from; more would bury the rest of the report."""
+
+_METRICS_MAX: Final = 6
+"""So many are named one by one; of more, their family is accepted."""
 
 _USUAL: Final = timedelta(days=30)
 
@@ -35,7 +39,7 @@ class Wish:
     """
 
     benchmark: str
-    metric: str
+    metrics: tuple[str, ...]
     reason: str
     until: date
     at_most: str | None = None
@@ -48,6 +52,7 @@ def accept_lapse(wish: Wish) -> int:
 
     Raises:
         UsageError: If its day is past, or a value is not valid, or it is there already.
+        ConfigError: If there is no such metric.
         StoreError: If the file cannot be read or written.
     """
     repository = find_repository(Path.cwd())
@@ -55,34 +60,54 @@ def accept_lapse(wish: Wish) -> int:
     today = utc_today()
     if wish.until < today:
         raise UsageError(f"--until {wish.until} is past, today is {today} in UTC; name a later day")
-    waiver = Waiver(
-        benchmark=wish.benchmark,
-        metric=wish.metric,
-        reason=wish.reason,
-        until=wish.until,
-        at_most_ratio=None if wish.at_most is None else parse_limit(wish.at_most),
-        author=wish.author,
-    )
-    append_accepted(path, waiver)
-    days = waiver.days_left(today)
-    name = one_line(waiver.name)
-    say(f"accepted {name} until {waiver.until}, {days} days from now: commit {path}")
+    at_most_ratio = None if wish.at_most is None else parse_limit(wish.at_most)
+    waivers = [
+        Waiver(
+            benchmark=wish.benchmark,
+            metric=metric,
+            reason=wish.reason,
+            until=wish.until,
+            at_most_ratio=at_most_ratio,
+            author=wish.author,
+        )
+        for metric in dict.fromkeys(wish.metrics)
+    ]
+    for metric in wish.metrics:
+        check_family(metric, metric)
+    append_accepted(path, *waivers)
+    for waiver in waivers:
+        days = waiver.days_left(today)
+        name = one_line(waiver.name)
+        say(f"accepted {name} until {waiver.until}, {days} days from now: commit {path}")
     return 0
 
 
 def accept_commands(failing: Sequence[tuple[str, str]]) -> list[Command]:
     """
-    Return the command that accepts each of *failing*, as it is typed.
+    Return the commands that accept *failing*, as they are typed: one for each benchmark.
 
     Args:
-        failing: Benchmark and metric, worst first; of many, the first ones are taken.
+        failing: Benchmark and metric, worst first; of many, the first benchmarks are taken.
     """
     until = utc_today() + _USUAL
+    groups: dict[str, list[str]] = {}
+    for benchmark, metric in failing:
+        groups.setdefault(benchmark, []).append(metric)
     return [
         Command(
-            purpose=f"Accept {metric} of {benchmark} for {_USUAL.days} days",
-            line=f"agent-perf accept {shlex.join([benchmark, metric])} --reason '...' "
-            f"--until {until}",
+            purpose=f"Accept what fails of {benchmark} for {_USUAL.days} days",
+            line=f"agent-perf accept {shlex.join([benchmark, *_named(metrics)])} "
+            f"--reason '...' --until {until}",
         )
-        for benchmark, metric in failing[:_COMMANDS_MAX]
+        for benchmark, metrics in list(groups.items())[:_COMMANDS_MAX]
     ]
+
+
+def _named(metrics: Sequence[str]) -> list[str]:
+    """Return *metrics*, or their families as patterns if they are many."""
+    names = list(dict.fromkeys(metrics))
+    if len(names) <= _METRICS_MAX:
+        return names
+    families = Counter(name.partition(".")[0] for name in names)
+    patterns = {family: f"{family}.*" for family, count in families.items() if count > 1}
+    return list(dict.fromkeys(patterns.get(name.partition(".")[0], name) for name in names))

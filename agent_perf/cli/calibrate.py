@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from agent_perf import codec
-from agent_perf.cli.output import print_table, say
+from agent_perf.cli.output import print_json, print_table, say
 from agent_perf.cli.project import open_project
 from agent_perf.errors import UsageError
 from agent_perf.suite.calibration import Sample, Sampling, calibrate
 
 
-def run_calibration(output: Path | None, *, rounds: int) -> int:
+def run_calibration(output: Path | None, *, rounds: int, form: str = "text") -> int:
     """
     Measure, print and write the costs to *output*, or beside the benchmarks; return 0.
 
@@ -38,7 +38,10 @@ def run_calibration(output: Path | None, *, rounds: int) -> int:
             f"calibrate needs every client: {error}; pip install 'agent-perf[agents]'"
         ) from error
     codec.write_atomic(path, msgspec.json.format(msgspec.json.encode(costs), indent=2) + b"\n")
-    print_table(("ns of CPU time per call", "least", "median", "client's share"), rows)
+    if form == "json":
+        print_json(costs)
+    else:
+        print_table(("ns of CPU time per call", "least", "median", "client's share"), rows)
     say(f"{path}: digest {costs.digest[:8]}, {costs.ns_per_call} ns per call; {costs.source}")
     say("commit it: scenarios that charge for CPU time are measured again with it")
     return 0

@@ -17,7 +17,7 @@ from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project
 from agent_perf.cli.sampling import round_line
-from agent_perf.errors import RepositoryError, StoreError
+from agent_perf.errors import RepositoryError, StoreError, UsageError
 from agent_perf.history import NoiseStore, machine_name
 from agent_perf.measure import (
     answers_at,
@@ -42,6 +42,8 @@ from agent_perf.suite import (
     measure_noise,
     presence_check,
     repository_checks,
+    trial_checks,
+    try_scenarios,
 )
 
 HEALTHY: Final = 0
@@ -60,6 +62,7 @@ class DoctorOptions:
     only: tuple[str, ...] = ()
     time_budget_s: float = 60.0
     noise: bool = True
+    scenarios: bool = True
     form: str = "text"
 
 
@@ -90,7 +93,13 @@ def diagnose(options: DoctorOptions) -> int:
     project = open_project(Path.cwd()) if options.noise else None
     root = project.root if project else Path.cwd()
     machine = read_machine(root, name=machine_name())
-    checks = (*_installation(), *_repository(root), *machine_checks(machine), *_presence())
+    checks = (
+        *_installation(),
+        *_repository(root),
+        *machine_checks(machine),
+        *_presence(),
+        *_scenarios(options),
+    )
     if options.form == "text":
         for line in check_lines(checks):
             click.echo(line)
@@ -198,6 +207,26 @@ def _repository(root: Path) -> tuple[HealthCheck, ...]:
     except RepositoryError as error:
         return (HealthCheck(name="Git", fitness=Fitness.WARNING, found=str(error)),)
     return repository_checks(is_dirty=repository.is_dirty(), is_shallow=repository.is_shallow())
+
+
+def _scenarios(options: DoctorOptions) -> tuple[HealthCheck, ...]:
+    """Try the scenarios of the project here, if there is one and it is asked for."""
+    if not options.scenarios:
+        return ()
+    try:
+        project = open_project(Path.cwd())
+    except UsageError as error:
+        # Without noise to measure, a doctor may be asked about the machine alone.
+        return (HealthCheck(name="Scenarios", fitness=Fitness.NOTE, found=str(error)),)
+    with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
+        tree = lay_out(project.repository, WORKTREE, project.config, Path(folder) / "tree")
+        trials = try_scenarios(
+            project.config.benchmarks,
+            (tree.root, *tree.path),
+            only=options.only,
+            time_limit_s=project.config.time_limit_s,
+        )
+    return trial_checks(trials)
 
 
 def _presence() -> tuple[HealthCheck, ...]:

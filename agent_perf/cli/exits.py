@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
 
@@ -55,43 +54,17 @@ def _flushed(code: int) -> int:
     return code
 
 
+def code_of(error: BaseException) -> int:
+    """Return what a process ends with that *error* ends: as run_process would."""
+    if isinstance(error, AgentPerfError | click.ClickException):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return int(error.code or 0)
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return INTERRUPTED
+    return PIPE_CLOSED if isinstance(error, BrokenPipeError) else AgentPerfError.exit_code
+
+
 def end(code: int) -> NoReturn:
     """Leave a verb; the process ends with *code*."""
     raise SystemExit(code)
-
-
-class Verbs(click.Group):
-    """
-    A group that lists its verbs by what they are for, in the order in which they are met.
-
-    They end with 141 when nobody reads their output any more.
-
-    Args:
-        sections: Heading to the names of verbs; each verb is in one of them.
-    """
-
-    def __init__(self, *, sections: Mapping[str, Sequence[str]], **attributes: Any) -> None:
-        super().__init__(**attributes)
-        self._sections = sections
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all verbs in order."""
-        return [name for names in self._sections.values() for name in names]
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a section for each heading, the texts of all of them in one column."""
-        width = max(map(len, self.list_commands(ctx)))
-        for heading, names in self._sections.items():
-            rows = [
-                (name.ljust(width), self.commands[name].get_short_help_str(80)) for name in names
-            ]
-            with formatter.section(heading):
-                formatter.write_dl(rows)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # click, and Python itself, would end with 1: a regression's code.
-            raise SystemExit(PIPE_CLOSED) from None

@@ -135,7 +135,7 @@ def _place(options: HistoryOptions) -> _Place:
     return _Place(
         root=root,
         config=config,
-        policy=make_policy(config.limits, config.targets),
+        policy=make_policy(config.limit_texts, config.targets),
         repository=repository,
     )
 

@@ -4,22 +4,28 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-import click
-
-from agent_perf import codec
-from agent_perf.cli.load_options import FOR_S, LoadOptions, promise_of, shape_of
-from agent_perf.cli.load_text import capacity_lines, load_lines
+from agent_perf.cli.load_cost import ended_with
+from agent_perf.cli.load_options import FOR_S, LoadOptions, shape_of
+from agent_perf.cli.load_report import Telling, tell_capacity, tell_load
+from agent_perf.cli.load_targets import promise_of, targets_of
+from agent_perf.cli.load_watch import watched
 from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
-from agent_perf.cli.output import print_json, say, warn
-from agent_perf.cli.project import open_project
-from agent_perf.errors import BrokenError, NothingMeasuredError, UsageError
-from agent_perf.load import Limits, Trace
-from agent_perf.records import Tier
-from agent_perf.report import draw_load
+from agent_perf.cli.named_load import with_named_load
+from agent_perf.cli.output import say, warn
+from agent_perf.cli.project import Project, open_project
+from agent_perf.errors import NothingMeasuredError, UsageError
+from agent_perf.gate import load_targets
+from agent_perf.load import Course, Limits, Trace
+from agent_perf.records import Probe, Tier
+from agent_perf.report import Command
 from agent_perf.suite import Scenario, find_capacity, run_load
+from agent_perf.units import NS, format_value
 
 
 def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
@@ -33,19 +39,27 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     Raises:
         UsageError: If a name, a number or their combination cannot be used.
         TargetImportError: If a scenario is not there, and a file of them does not import.
-        BrokenError: If a scenario itself raised, or not one request was answered.
+        BrokenError: If a scenario itself raised.
+        NothingMeasuredError: If no request arrived.
     """
     project = open_project(Path.cwd())
-    mix = find_mix(project, names)
-    folder = (options.reports or project.root / project.config.reports) / "load"
-    if options.find_knee:
-        return _search(mix, options, folder)
-    if options.target is not None:
-        raise UsageError("--target says what --find-knee looks for; add it, or use --within")
-    shape = shape_of(options, mix[0][0])
-    named = shape.users if isinstance(shape, Trace) else 0
+    options = with_named_load(options, project.config.loads)
+    given = targets_of(options.targets)
     logged: list[str] = []
     with tallied_logs(logged):
+        mix = find_mix(project, names)
+    if options.find_knee:
+        _tell(logged)
+        return _search(project, mix, options, given)
+    shape = shape_of(options, mix[0][0])
+    named = shape.users if isinstance(shape, Trace) else 0
+    course = Course()
+    most_usd = options.max_cost_usd
+    most_usd = project.config.max_cost_usd if most_usd is None else most_usd
+    with (
+        tallied_logs(logged),
+        watched(course, time_budget_s=options.time_budget_s, label=shape.describe),
+    ):
         run = run_load(
             mix,
             shape,
@@ -56,34 +70,73 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
             good_within_s=options.within_s,
             bucket_s=options.bucket_s,
             cpu=options.cpu_mode,
+            targets=_targets(project, mix, given, own=options.own_targets),
+            course=course,
+            max_cost_usd=most_usd,
         )
     _tell(logged)
     if not run.offered:
+        early = f" in {options.time_budget_s:g} s of real time" if course.stop else ""
         raise NothingMeasuredError(
-            f"no request arrived: {run.shape}; want it longer, or more often"
+            f"no request arrived{early}: {run.shape}; want it longer, or more often"
         )
     if isinstance(shape, Trace) and shape.skipped_count:
         warn(f"{shape.name}: {shape.skipped_count:,} lines were no requests with a time")
-    path = folder / f"{_file_name(mix)}.json"
-    picture = path.with_name(f"{_file_name(mix)}.svg")
-    # Printed first: a folder that cannot be written must not cost the result.
-    if options.form == "json":
-        print_json(run)
-    else:
-        for line in load_lines(run):
-            click.echo(line)
-    codec.write_atomic(path, codec.dump_load_run(run))
-    codec.write_atomic(picture, draw_load(run).encode())
-    say(f"written to {path} and {picture}")
-    if sum(run.errors.values()) == run.offered - run.dropped:
-        why = f"the first failed with {run.first_failure}" if run.errors else "all were dropped"
-        raise BrokenError(f"not one of {run.offered:,} requests was answered: {why}")
-    verdicts = {check.passed for check in run.checks}
-    # The gate's codes: a broken promise is a missed target.
-    return 1 if False in verdicts else 4 if None in verdicts else 0
+    telling = _telling(project, options, _again(), *_knee(mix, run.targets))
+    return ended_with(tell_load(run, telling), run, most_usd)
 
 
-def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path) -> int:
+def _search(
+    project: Project, mix: list[tuple[Scenario, int]], options: LoadOptions, given: dict[str, float]
+) -> int:
+    _refuse_for_search(mix, options)
+    scenario = mix[0][0]
+    if not given:
+        given = _own_latency(project, scenario)
+    low_hz = options.rate_hz if options.rate_hz is not None else 1.0
+    logged: list[str] = []
+    course = Course()
+    tried: list[Probe] = []
+
+    def told(probe: Probe) -> None:
+        tried.append(probe)
+        if sys.stderr.isatty():
+            say(
+                f"\r\x1b[K{format_value(probe.rate_hz, 'per_s'):>9} for {probe.for_s:g} s: "
+                f"P95 {format_value(probe.p95_ns / NS, 's')}, "
+                f"{'kept' if probe.kept else 'broken'}"
+            )
+
+    with (
+        tallied_logs(logged),
+        watched(
+            course,
+            time_budget_s=options.time_budget_s,
+            label=lambda: f"rate {len(tried) + 1} of the search",
+        ),
+    ):
+        capacity = find_capacity(
+            scenario,
+            promise=promise_of(given),
+            low_hz=low_hz,
+            high_hz=options.to_hz if options.to_hz is not None else 1000 * low_hz,
+            for_s=options.for_s if options.for_s is not None else FOR_S,
+            tier=Tier(options.tier),
+            cpu=options.cpu_mode,
+            course=course,
+            told=told,
+        )
+    _tell(logged)
+    hold = Command(
+        purpose="Hold seven tenths of it for ten minutes",
+        line=f"agent-perf load {shlex.quote(scenario.name)} --rate {0.7 * capacity.rate_hz:.3g} "
+        f"--for 600 --target '{next(iter(given))}<{next(iter(given.values())):g}'",
+    )
+    commands = (_again(), *([hold] if capacity.rate_hz else []))
+    return tell_capacity(capacity, _telling(project, options, *commands))
+
+
+def _refuse_for_search(mix: list[tuple[Scenario, int]], options: LoadOptions) -> None:
     if len(mix) > 1:
         raise UsageError(f"--find-knee looks at one scenario; {len(mix)} are named")
     if options.trace or options.access_log or options.closed or options.shape:
@@ -98,38 +151,61 @@ def _search(mix: list[tuple[Scenario, int]], options: LoadOptions, folder: Path)
         ("--bucket", options.bucket_s),
         ("--max-in-flight", options.in_flight_max),
         ("--max-rate", options.rate_max_hz),
+        ("--max-cost", options.max_cost_usd),
     ):
         if value is not None:
             raise UsageError(f"{name} {value} has no meaning for --find-knee; leave it out")
+
+
+def _own_latency(project: Project, scenario: Scenario) -> dict[str, float]:
+    """Return the latency that *scenario* promises itself, for a search without --target."""
+    own = project.policy.targets_for(scenario.name, scenario.targets)
+    for name in ("latency.p95", "latency.p99", "latency.p50"):
+        if name in own:
+            return {name: own[name]}
+    raise UsageError(
+        f"--find-knee without --target, and {scenario.name} promises no latency; want "
+        "--target p95=0.15"
+    )
+
+
+def _targets(
+    project: Project, mix: list[tuple[Scenario, int]], given: dict[str, float], *, own: bool
+) -> dict[str, float]:
+    # Of a mix, nobody knows which scenario a request was of: what one promises cannot be told.
+    if not own or len(mix) > 1:
+        return given
     scenario = mix[0][0]
-    low_hz = options.rate_hz if options.rate_hz is not None else 1.0
-    logged: list[str] = []
-    with tallied_logs(logged):
-        capacity = find_capacity(
-            scenario,
-            promise=promise_of(options.target),
-            low_hz=low_hz,
-            high_hz=options.to_hz if options.to_hz is not None else 1000 * low_hz,
-            for_s=options.for_s if options.for_s is not None else FOR_S,
-            tier=Tier(options.tier),
-            cpu=options.cpu_mode,
+    return load_targets(project.policy.targets_for(scenario.name, scenario.targets), given)
+
+
+def _again() -> Command:
+    return Command(purpose="Run it again", line=shlex.join(["agent-perf", *sys.argv[1:]]))
+
+
+def _knee(mix: list[tuple[Scenario, int]], targets: Mapping[str, float]) -> list[Command]:
+    limit_s = targets.get("latency.p95")
+    if len(mix) > 1 or limit_s is None:
+        return []
+    name = shlex.quote(mix[0][0].name)
+    return [
+        Command(
+            purpose="Find the highest rate that keeps the P95",
+            line=f"agent-perf load {name} --find-knee --target 'p95<{limit_s:g}'",
         )
-    _tell(logged)
-    path = folder / f"{scenario.name}.capacity.json"
-    if options.form == "json":
-        print_json(capacity)
-    else:
-        for line in capacity_lines(capacity):
-            click.echo(line)
-    codec.write_atomic(path, codec.dump_capacity(capacity))
-    say(f"written to {path}")
-    return 0
+    ]
+
+
+def _telling(project: Project, options: LoadOptions, *commands: Command) -> Telling:
+    return Telling(
+        folder=(options.reports or project.root / project.config.reports) / "load",
+        title=project.root.name,
+        form=options.form,
+        undecided=options.undecided or project.config.undecided,
+        commands=commands,
+    )
 
 
 def _tell(logged: list[str]) -> None:
     for line in logged:
         say(f"log: {line.splitlines()[0][:200]}")
-
-
-def _file_name(mix: list[tuple[Scenario, int]]) -> str:
-    return "+".join(scenario.name for scenario, _ in mix)[:120]

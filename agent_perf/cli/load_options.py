@@ -4,7 +4,6 @@ What ``agent-perf load`` is asked for: its options, and the load and the promise
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,13 +23,11 @@ from agent_perf.load import (
     read_access_log,
     read_trace,
 )
-from agent_perf.records import Promise
 from agent_perf.suite import CpuMode, Scenario
 
 _RATE_HZ: Final = 20.0
 FOR_S: Final = 60.0
 _SOAK_S: Final = 3_600.0
-_UNIT_S: Final = {"": 1.0, "s": 1.0, "ms": 1e-3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +52,16 @@ class LoadOptions:
         bucket_s: First length of the timeline's buckets.
         in_flight_max: As in load.Limits.
         rate_max_hz: As in load.Limits.
-        find_knee: Search for the highest rate that keeps *target*.
-        target: ``p95=0.15``.
+        find_knee: Search for the highest rate that keeps *targets*.
+        targets: ``p95=0.15``, ``error_ratio<0.1%``.
+        own_targets: Whether what the scenario and the configuration promise counts, too.
+        time_budget_s: Real seconds after which no more requests are sent.
+        undecided: What is no answer ends with, ``fail`` or ``pass``; None: as configured.
         reports: Folder for the result.
         form: ``text`` or ``json``.
+        max_cost_usd: Dollars of model calls after which no more requests are sent; None: as
+            configured.
+        named: Name of a load in the configuration, for what is not said otherwise.
     """
 
     shape: str | None
@@ -78,9 +81,14 @@ class LoadOptions:
     in_flight_max: int | None
     rate_max_hz: float | None
     find_knee: bool
-    target: str | None
+    targets: tuple[str, ...]
+    own_targets: bool
+    time_budget_s: float | None
+    undecided: str | None
     reports: Path | None
     form: str
+    named: str | None = None
+    max_cost_usd: float | None = None
 
     @property
     def cpu_mode(self) -> CpuMode | None:
@@ -163,22 +171,3 @@ def _arriving(options: LoadOptions, for_s: float) -> Shape:
         case "soak":
             return Soak(rate_hz=rate_hz, for_s=_SOAK_S if options.for_s is None else for_s)
     return Poisson(rate_hz=rate_hz, for_s=for_s)
-
-
-def promise_of(text: str | None) -> Promise:
-    """
-    Return the promise that *text* makes: ``p95=0.15``, ``p99=150ms`` or ``miss.p95=0.15``.
-
-    Raises:
-        UsageError: If it makes none.
-    """
-    found = re.fullmatch(r"(?:(\w+)\.)?(p\d+)=([0-9.]+)(ms|s|)", text or "")
-    if found is None:
-        raise UsageError(
-            f"--target {text!r}; want a quantile and seconds, as p95=0.15 or p99=150ms"
-        )
-    try:
-        within_s = float(found[3]) * _UNIT_S[found[4]]
-    except ValueError:
-        raise UsageError(f"--target {text!r}: {found[3]!r} is no number") from None
-    return Promise(path=found[1] or "", quantile=found[2], within_s=within_s)

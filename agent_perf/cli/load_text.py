@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent_perf.cli.fault_text import fault_lines
-from agent_perf.records import Capacity, LatencySummary, LoadRun
+from agent_perf.records import Capacity, LatencySummary, LoadDecision, LoadRun
+from agent_perf.stats import Direction, direction
 from agent_perf.units import NS, format_value
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _COLUMNS: Final = 72
 _PATHS_SHOWN: Final = 8
+_WINDOWS_SHOWN: Final = 4
 
 
 def load_lines(run: LoadRun) -> Iterator[str]:
@@ -51,7 +53,7 @@ def load_lines(run: LoadRun) -> Iterator[str]:
 def capacity_lines(capacity: Capacity) -> Iterator[str]:
     """Yield what a search found: each rate tried, and the highest that kept the promise."""
     yield f"{capacity.scenario}: {capacity.promise.describe()}"
-    for probe in capacity.probes:
+    for probe in (*capacity.scouts, *capacity.probes):
         quantiles = "  ".join(
             f"{name} {format_value(value / NS, 's'):>8}"
             for name, value in (
@@ -62,8 +64,20 @@ def capacity_lines(capacity: Capacity) -> Iterator[str]:
         )
         good = format_value(probe.good_ratio, "ratio")
         verdict = "kept" if probe.kept else "broken"
-        yield f"  {format_value(probe.rate_hz, 'per_s'):>9}  {quantiles}  good {good:>7}  {verdict}"
-    if not capacity.rate_hz:
+        scout = "" if probe in capacity.probes else f", in {format_value(probe.for_s, 's')}"
+        rate = format_value(probe.rate_hz, "per_s")
+        yield f"  {rate:>9}  {quantiles}  good {good:>7}  {verdict}{scout}"
+    if not capacity.probes and not capacity.scouts:
+        yield "no rate was tried to its end"
+    elif not capacity.probes and not capacity.scouted_hz:
+        lowest = format_value(capacity.scouts[0].rate_hz, "per_s")
+        yield f"carries not {lowest}, even for a shorter time"
+    elif not capacity.probes:
+        yield f"for a shorter time up to {format_value(capacity.scouted_hz, 'per_s')}"
+    elif not capacity.rate_hz and capacity.stopped:
+        lowest = format_value(capacity.probes[0].rate_hz, "per_s")
+        yield f"carries not {lowest}; lower rates were not tried at full length"
+    elif not capacity.rate_hz:
         yield "carries not even the lowest rate; try a lower --rate"
     elif capacity.broken_at_hz is None:
         yield f"carries {format_value(capacity.rate_hz, 'per_s')}, the highest rate tried"
@@ -76,6 +90,25 @@ def capacity_lines(capacity: Capacity) -> Iterator[str]:
         yield f"knee of the P95 at {format_value(capacity.knee_hz, 'per_s')}"
     if not capacity.is_monotone:
         yield "warning: a rate below the highest that held did not; look at the probes"
+
+
+def target_lines(decision: LoadDecision) -> Iterator[str]:
+    """Yield a line for each target that is kept, and when it was missed for a while."""
+    for one in decision.targets:
+        if one.passed is None or one.observed is None:
+            continue
+        verdict = "kept" if one.passed else "missed"
+        sign = ">=" if direction(one.metric) is Direction.MORE_IS_BETTER else "<="
+        spans = [
+            f"{format_value(window.start_ns / NS, 's')} to {format_value(window.end_ns / NS, 's')} "
+            f"(worst {format_value(window.worst, one.unit)})"
+            for window in one.windows[:_WINDOWS_SHOWN]
+        ]
+        more = len(one.windows) - len(spans)
+        spans += [f"{more} more times"] if more else []
+        when = f"; missed from {', '.join(spans)}" if spans else ""
+        observed, limit = (format_value(value, one.unit) for value in (one.observed, one.limit))
+        yield _row("target", f"{one.metric} {observed} {sign} {limit} {verdict}{when}")
 
 
 def sparkline(values: Sequence[float]) -> str:

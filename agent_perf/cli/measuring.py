@@ -7,15 +7,27 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from agent_perf.cli.commands import measure_commands
 from agent_perf.cli.project import Project
+from agent_perf.cli.session_notes import note_run
 from agent_perf.errors import AgentPerfError
-from agent_perf.records import Failure, ResourceRun, Run, Tier
+from agent_perf.gate import cost_nanousd, cut_off, is_spent
+from agent_perf.records import (
+    CommandRun,
+    CommandSpec,
+    CutOff,
+    Failure,
+    ResourceRun,
+    Run,
+    Tier,
+)
 from agent_perf.repository import WORKTREE
 from agent_perf.suite import CpuMode, Event, lay_out, measure_tree
 
@@ -32,6 +44,10 @@ class Measured:
         kept_count: Runs that came from the store.
         warnings: Damaged files, for people.
         recordings: Benchmark to what its process took, if that was asked for.
+        spent_nanousd: What the model calls of the runs that were measured now come to.
+        left: Benchmarks that were not measured, because the calls had cost too much.
+        specs: The commands that are to be executed there.
+        commands: What they took, by name, if that was asked for.
     """
 
     commit: str
@@ -40,6 +56,10 @@ class Measured:
     kept_count: int = 0
     warnings: tuple[str, ...] = ()
     recordings: dict[str, ResourceRun] = field(default_factory=dict)
+    spent_nanousd: int = 0
+    left: tuple[str, ...] = ()
+    specs: tuple[CommandSpec, ...] = ()
+    commands: dict[str, CommandRun] = field(default_factory=dict)
 
 
 class Progress(Protocol):
@@ -62,6 +82,10 @@ class Wish:
         tier: How much of the real code runs.
         resources_interval_s: Sample what each benchmark's process takes, so often, which
             measures again what is stored; None: do not.
+        max_cost_usd: Dollars that the model calls of what is measured may come to; once they
+            are passed, nothing more is begun. None: no limit.
+        commands: Whether commands are executed, too; with several commits at a time, one of
+            them at a time.
     """
 
     only: tuple[str, ...] = ()
@@ -70,14 +94,43 @@ class Wish:
     cpu: CpuMode | None = None
     tier: Tier = Tier.CLIENT
     resources_interval_s: float | None = None
+    max_cost_usd: float | None = None
+    commands: bool = False
 
 
 @dataclass(slots=True)
 class _Round:
     """What the commits of one call share."""
 
+    max_cost_usd: float | None
     stop: threading.Event = field(default_factory=threading.Event)
     imports: tuple[str, ...] = ()
+    spent_nanousd: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    alone: threading.Lock = field(default_factory=threading.Lock)
+
+    def pay(self, run: Run) -> int:
+        """Add what the calls of *run* cost, and return it."""
+        cost = cost_nanousd((run,))
+        with self.lock:
+            self.spent_nanousd += cost
+        return cost
+
+    def affordable(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Yield *events* until nothing more may be begun, for it costs too much."""
+        for event in events:
+            yield event
+            # What is stored is told first: it costs nothing, and is known all the same.
+            may_begin = event.kind in {"imports", "run", "failed"}
+            if may_begin and is_spent(self.spent_nanousd, self.max_cost_usd):
+                return
+
+
+def cut_off_of(measured: Iterable[Measured], max_cost_usd: float | None) -> CutOff | None:
+    """Return what is to be told if the calls of *measured* cost too much; None if they did not."""
+    every = tuple(measured)
+    left = [name for one in every for name in one.left]
+    return cut_off(sum(one.spent_nanousd for one in every), max_cost_usd, left)
 
 
 def measure_commits(
@@ -93,7 +146,7 @@ def measure_commits(
     Raises:
         StoreError: If a run cannot be stored, as when the disk is full.
     """
-    round_ = _Round()
+    round_ = _Round(max_cost_usd=wish.max_cost_usd)
     with ThreadPoolExecutor(max_workers=wish.jobs) as pool:
         pending = {
             pool.submit(_measure_commit, project, commit, wish, progress, round_): commit
@@ -117,7 +170,9 @@ def _measure_commit(
     runs: dict[str, Run] = {}
     recordings: dict[str, ResourceRun] = {}
     failures: list[Failure] = []
-    kept_count = 0
+    found: tuple[str, ...] = ()
+    specs: tuple[CommandSpec, ...] = ()
+    kept_count = spent_nanousd = 0
     with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
         try:
             tree = lay_out(project.repository, commit, project.config, Path(folder) / "tree")
@@ -126,7 +181,7 @@ def _measure_commit(
                 raise
             failures.append(_broken_commit(project, commit, error))
             return Measured(commit=commit, runs={}, failures=tuple(failures))
-        for event in measure_tree(
+        events = measure_tree(
             tree,
             package=project.config.benchmarks,
             time_limit_s=project.config.time_limit_s,
@@ -137,40 +192,55 @@ def _measure_commit(
             tier=wish.tier,
             resources_interval_s=wish.resources_interval_s,
             stop=round_.stop,
-        ):
-            match event.kind:
-                case "imports":
-                    # What one commit's benchmarks import late, the next one's do too.
-                    round_.imports = event.names
-                case "kept":
-                    run = stored[event.names[0]]
-                    runs[run.benchmark] = run
-                    kept_count += 1
-                case "run":
-                    _take(event, project, runs, recordings)
-                case "failed":
-                    assert event.failure is not None
-                    failures.append(event.failure)
-                case "found" | "started":
-                    pass
-            progress.event(commit, event)
+        )
+        with closing(events):
+            for event in round_.affordable(events):
+                match event.kind:
+                    case "imports":
+                        # What one commit's benchmarks import late, the next one's do too.
+                        round_.imports = event.names
+                    case "kept":
+                        run = stored[event.names[0]]
+                        runs[run.benchmark] = run
+                        note_run(run, was_stored=True)
+                        kept_count += 1
+                    case "run":
+                        spent_nanousd += round_.pay(_take(event, project, runs, recordings))
+                    case "failed":
+                        assert event.failure is not None
+                        failures.append(event.failure)
+                    case "found":
+                        found = event.names
+                    case "commands":
+                        specs = event.commands
+                    # That one was started is for the progress alone.
+                progress.event(commit, event)
+        with round_.alone:
+            taken = measure_commands(
+                project, tree, specs if wish.commands else (), fresh=wish.fresh, stop=round_.stop
+            )
+    ended = {*runs, *(failure.benchmark for failure in failures)}
     return Measured(
         commit=commit,
         runs={
             run.benchmark: run
             for run in sorted(runs.values(), key=lambda run: (run.scenario, run.users))
         },
-        failures=tuple(failures),
-        kept_count=kept_count,
+        failures=(*failures, *taken.failures),
+        kept_count=kept_count + taken.kept_count,
         warnings=shelf.damaged,
         recordings=recordings,
+        spent_nanousd=spent_nanousd,
+        left=tuple(name for name in found if name not in ended),
+        specs=specs,
+        commands=taken.runs,
     )
 
 
 def _take(
     event: Event, project: Project, runs: dict[str, Run], recordings: dict[str, ResourceRun]
-) -> None:
-    """Add the run that *event* tells of, and store it."""
+) -> Run:
+    """Add the run that *event* tells of, store it, and return it."""
     run = event.run
     assert run is not None
     runs[run.benchmark] = run
@@ -178,6 +248,8 @@ def _take(
         recordings[run.benchmark] = event.resources
     if run.commit != WORKTREE:
         project.store.save(run)
+    note_run(run, was_stored=False)
+    return run
 
 
 def _broken_commit(project: Project, commit: str, error: AgentPerfError) -> Failure:

@@ -5,6 +5,7 @@ The scenarios that a command line names.
 from __future__ import annotations
 
 from agent_perf.cli.project import Project
+from agent_perf.config import did_you_mean
 from agent_perf.errors import TargetImportError, UsageError
 from agent_perf.suite import Scenario, load_catalog
 
@@ -34,5 +35,5 @@ def find_mix(project: Project, names: tuple[str, ...]) -> list[tuple[Scenario, i
             raise TargetImportError(
                 f"no scenario {name!r}, and {first.name} cannot be imported: {first.message}"
             )
-        raise UsageError(f"no scenario {name!r}; there are {', '.join(sorted(known)) or 'none'}")
+        raise UsageError(f"no scenario {name!r}; {did_you_mean(name, known, kind='there are')}")
     return mix

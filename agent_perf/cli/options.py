@@ -10,6 +10,10 @@ from typing import Any
 
 import click
 
+from agent_perf.amounts import parse_duration
+from agent_perf.cli.completing import benchmark_names
+from agent_perf.errors import ConfigError
+
 
 class NumberRange(click.FloatRange):
     """
@@ -26,8 +30,35 @@ class NumberRange(click.FloatRange):
         return number
 
 
+class Seconds(click.ParamType[float]):
+    """
+    A length of time of at least 0 s: ``90``, ``90s``, ``5m``, ``1h`` or ``500ms``.
+    """
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return *value* in seconds, or end with what is wrong with it."""
+        text = str(value).strip()
+        try:
+            if text.endswith("m"):
+                return parse_duration(f"{text}in")
+            number = float(text) if text[-1:] not in set("sinh") else parse_duration(text)
+        except (ValueError, ConfigError):
+            number = math.nan
+        if not 0 <= number < math.inf:
+            self.fail(f"{value!r} is no length of time; want one such as 90, 90s or 5m", param, ctx)
+        return number
+
+
 only_option = click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only benchmarks that match, as 'agent.*'."
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    shell_complete=benchmark_names,
+    help="Only benchmarks that match, as 'agent.*'.",
 )
 fresh_option = click.option(
     "--fresh",
@@ -76,10 +107,18 @@ resources_option = click.option(
     metavar="[SECONDS]",
     help="Also sample CPU, memory and more of each scenario's process, so often  [0.5].",
 )
+max_cost_option = click.option(
+    "--max-cost",
+    "max_cost_usd",
+    type=NumberRange(min=0),
+    metavar="USD",
+    help="Dollars that the model calls of what is measured may come to: beyond, measuring stops "
+    "with exit code 6; from the configuration if not given.",
+)
 time_budget_option = click.option(
     "--time-budget",
     "time_budget_s",
-    type=NumberRange(min=0),
+    type=Seconds(),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

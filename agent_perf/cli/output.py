@@ -27,6 +27,15 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("  ".join([first, *rest]).rstrip())
 
 
+def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print columns of words, all to the left."""
+    table = [tuple(map(plain, header)), *(tuple(map(plain, row)) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    for row in table:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
 def say(text: str) -> None:
     """Print one line for people on standard error."""
     click.echo(text, err=True)
@@ -39,4 +48,6 @@ def warn(text: str) -> None:
 
 def plain(text: str) -> str:
     """Make control characters visible: names come from outside, terminals obey them."""
+    # Spaces that do not break are for pages.
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -77,7 +77,7 @@ def open_project(start: Path, *, needs_benchmarks: bool = True) -> Project:
         config=config,
         store=ResultStore(root=repository.root / config.results, machine=machine_name()),
         baselines=Baselines(root=repository.root / config.baselines),
-        policy=make_policy(config.limits, config.targets),
+        policy=make_policy(config.limit_texts, config.targets),
         accepted=load_accepted(repository.root / config.waivers),
     )
 

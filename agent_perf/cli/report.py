@@ -12,10 +12,9 @@ import click
 
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project, resolve_pair
+from agent_perf.cli.stored_runs import stored_steps
 from agent_perf.errors import NothingMeasuredError, UsageError
-from agent_perf.gate import judge
-from agent_perf.history import find_steps
-from agent_perf.records import Decision, Run, Step
+from agent_perf.records import Run, Step
 from agent_perf.report import Command, Series, SeriesPoint, View, build_history_view, write_reports
 from agent_perf.report import Commit as ReportCommit
 from agent_perf.repository import Commit
@@ -90,19 +89,7 @@ def write_history(
             f"`agent-perf run {first}..{last}`"
         )
 
-    def decide(parent: Commit, commit: Commit) -> Decision:
-        return judge(
-            tuple(runs[parent.id].values()),
-            tuple(runs[commit.id].values()),
-            (),
-            (),
-            project.policy,
-            base_label=parent.id,
-            head_label=commit.id,
-        )
-
-    stored = {commit: tuple(by_name.values()) for commit, by_name in runs.items()}
-    steps = find_steps(commits, stored, decide)
+    steps = stored_steps(project, commits, runs)
     view = _history_view(project, commits, runs, steps)
     paths = write_reports(project.root / (reports or project.config.reports), view)
     if form == "json":

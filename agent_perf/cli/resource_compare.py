@@ -18,25 +18,19 @@ from agent_perf import codec
 from agent_perf.cli.decision_text import show_decision
 from agent_perf.cli.output import say, warn
 from agent_perf.cli.resources import ProcessOptions, free_path, record_once
-from agent_perf.config import Config, load_config
-from agent_perf.errors import BrokenError, RepositoryError, UsageError
+from agent_perf.cli.rules import rules_here
+from agent_perf.errors import BrokenError, UsageError
 from agent_perf.gate import (
-    Policy,
     Recordings,
-    Waivers,
     exit_code,
     judge_recordings,
-    make_policy,
     recorded_duets,
     wants_confirmation,
     wants_round,
 )
-from agent_perf.measure import utc_today
 from agent_perf.records import ResourceRun
 from agent_perf.report import Command, build_view, write_reports
-from agent_perf.repository import find_repository
 from agent_perf.stats import LOOKS
-from agent_perf.waivers import load_accepted
 
 _FIRST_RATIO: Final = 0.6
 """Share of the time budget after which no first round is begun: the rest is a confirmation's."""
@@ -85,7 +79,7 @@ def compare_commands(base: str, head: str, options: DuetOptions) -> int:
         BrokenError: If one of them fails.
         StoreError: If the report cannot be written.
     """
-    _, policy = _rules()
+    policy = rules_here().policy
     stage = _Stage(
         commands={"base": _words(base), "head": _words(head)},
         options=options,
@@ -146,9 +140,9 @@ def _conclude(
     form: str,
 ) -> int:
     """Judge, print, write the report, and return the exit code."""
-    config, policy = _rules()
+    rules = rules_here()
     base, head = names
-    decision = judge_recordings(recordings, policy, base_label=base, head_label=head)
+    decision = judge_recordings(recordings, rules.policy, base_label=base, head_label=head)
     view = build_view(
         decision,
         base_runs={},
@@ -158,25 +152,9 @@ def _conclude(
         commands=[Command(purpose="Judge again", line=again)],
         recordings={recordings.head[0].name: (recordings.base[-1], recordings.head[-1])},
     )
-    paths = write_reports(reports or Path(config.reports), view)
+    paths = write_reports(reports or Path(rules.config.reports), view)
     show_decision(decision, paths, form)
-    return exit_code(decision, undecided=config.undecided)
-
-
-def _rules() -> tuple[Config, Policy]:
-    """Return the configuration of the project here, or the defaults where there is none."""
-    try:
-        root = find_repository(Path.cwd()).root
-    except RepositoryError:
-        root = Path.cwd()
-    config = load_config(root)
-    waivers = Waivers(
-        entries=load_accepted(root / config.waivers).waivers,
-        today=utc_today(),
-        complete=False,
-        source=config.waivers,
-    )
-    return config, replace(make_policy(config.limits, config.targets), waivers=waivers)
+    return exit_code(decision, undecided=rules.config.undecided)
 
 
 def _load(where: str) -> tuple[ResourceRun, ...]:

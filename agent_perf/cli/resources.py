@@ -4,20 +4,31 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import click
 
 from agent_perf import codec
-from agent_perf.cli.output import print_json, say
+from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.resource_text import resource_lines
 from agent_perf.errors import BrokenError, UsageError
-from agent_perf.measure import PostgresActivity, ResourceSampler, record_command
+from agent_perf.measure import (
+    PostgresActivity,
+    ResourceSampler,
+    is_process_stopped,
+    record_command,
+)
 from agent_perf.measure.resource_sampler import Gauge
 from agent_perf.records import ResourceRun
+
+_LOOK_EVERY_S: Final = 1.0
+"""How often a process that goes on is looked at: was it stopped?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +98,7 @@ def record_once(command: Sequence[str], options: ProcessOptions) -> ResourceRun:
             ports=options.db_ports,
             gauges=gauges,
             db_pool_size=options.db_pool_size,
+            on_stopped=_say_stopped,
         )
 
 
@@ -120,11 +132,31 @@ def _watch(pid: int, options: RecordOptions) -> ResourceRun:
     ):
         say(f"looking at process {pid} until it ends or Ctrl-C")
         try:
-            sampler.wait(options.for_s)
+            _await_end(sampler, pid, options.for_s)
         except KeyboardInterrupt:
             # That is how people say that they have seen enough; the rest is to be kept.
             say("")
     return sampler.result()
+
+
+def _await_end(sampler: ResourceSampler, pid: int, for_s: float | None) -> None:
+    """Wait for the end of process *pid*, and tell of each time that it is stopped."""
+    deadline_s = math.inf if for_s is None else time.monotonic() + for_s
+    was_stopped = False
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        is_stopped = is_process_stopped(pid)
+        if is_stopped and not was_stopped:
+            _say_stopped(pid)
+        was_stopped = is_stopped
+        if sampler.wait(min(left_s, _LOOK_EVERY_S)):
+            return
+
+
+def _say_stopped(pid: int) -> None:
+    warn(
+        f"process {pid} is stopped (by Ctrl-Z, a debugger, or because it reads a terminal in the "
+        f"background): it takes nothing until it goes on; `kill -CONT {pid}` lets it"
+    )
 
 
 @contextmanager

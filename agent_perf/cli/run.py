@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 
 from agent_perf import codec
-from agent_perf.cli.measuring import Measured, Wish, measure_commits
+from agent_perf.cli.commands import show_commands
+from agent_perf.cli.measuring import Measured, Wish, cut_off_of, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import Project, open_project, short_name
 from agent_perf.errors import BrokenError, NothingMeasuredError
+from agent_perf.gate import CUT_OFF_CODE, cost_line
 from agent_perf.records import Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import resource_metrics, summarize
@@ -23,7 +25,7 @@ from agent_perf.units import format_value
 _SHOWN = ("latency.p50", "latency.p95", "latency.p99")
 
 
-def run_refs(
+def run_refs(  # noqa: PLR0913 (each is an option of the verb)
     refs: tuple[str, ...],
     *,
     only: tuple[str, ...],
@@ -33,6 +35,7 @@ def run_refs(
     cpu: str | None = None,
     tier: str = Tier.CLIENT.value,
     resources_interval_s: float | None = None,
+    max_cost_usd: float | None = None,
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
@@ -57,6 +60,8 @@ def run_refs(
         cpu=mode,
         tier=Tier(tier),
         resources_interval_s=resources_interval_s,
+        max_cost_usd=project.config.max_cost_usd if max_cost_usd is None else max_cost_usd,
+        commands=True,
         **({} if jobs is None else {"jobs": jobs}),
     )
     with show_progress() as progress:
@@ -64,9 +69,13 @@ def run_refs(
     show_measured(project, measured, form)
     if resources_interval_s is not None:
         keep_recordings(project, measured, form)
+    cut = cut_off_of(measured.values(), wish.max_cost_usd)
+    if cut is not None:
+        say(cost_line(cut))
+        return CUT_OFF_CODE
     if any(one.failures for one in measured.values()):
         return BrokenError.exit_code
-    if not any(one.runs for one in measured.values()):
+    if not any(one.runs or one.commands for one in measured.values()):
         hint = (
             f"none matches {', '.join(only)}; names are like 'agent.chat@200', patterns 'agent.*'"
             if only
@@ -88,6 +97,7 @@ def show_measured(project: Project, measured: dict[str, Measured], form: str) ->
         ]
         if rows:
             print_table(("commit    benchmark", "P50", "P95", "P99"), rows)
+        show_commands({commit: one.commands for commit, one in measured.items()})
     kept_count = sum(one.kept_count for one in measured.values())
     if kept_count:
         say(f"{kept_count} runs were stored already; --fresh measures them again")
@@ -149,6 +159,10 @@ def _as_json(one: Measured) -> dict[str, object]:
         "runs": {
             name: {metric.name: metric.value for metric in summarize(run)}
             for name, run in one.runs.items()
+        },
+        "commands": {
+            name: {metric.name: metric.value for metric in run.metrics()}
+            for name, run in one.commands.items()
         },
         "failures": one.failures,
     }

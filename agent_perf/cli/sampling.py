@@ -54,6 +54,7 @@ def sample_commits(
             only=only,
             time_budget_s=time_budget_s,
             time_limit_s=project.config.time_limit_s,
+            on_tracing=lambda count: say(f"tracing which files {count} benchmarks read"),
             spares=(lambda name: may_be_spared(name, project.policy)) if spare else None,
         )
         schedule = sequential(

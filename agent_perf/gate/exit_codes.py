@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from agent_perf.errors import ConfigError
-from agent_perf.records import Decision, Outcome
+from agent_perf.gate.cost import CUT_OFF_CODE
+from agent_perf.records import Decision, LoadDecision, Outcome
 
 
-def exit_code(decision: Decision, undecided: str = "fail") -> int:
+def exit_code(decision: Decision | LoadDecision, undecided: str = "fail") -> int:
     """
-    Return what a process ends with: 0 pass, 1 failed, 3 broken, 4 undecided, 5 nothing.
+    Return what a process ends with: 0 pass, 1 failed, 3 broken, 4 undecided, 5 nothing, 6 too dear.
 
     Args:
         decision: Of the gate.
@@ -34,4 +35,6 @@ def exit_code(decision: Decision, undecided: str = "fail") -> int:
             return 4 if undecided == "fail" else 0
         case Outcome.NOTHING:
             return 5
+        case Outcome.CUT_OFF:
+            return CUT_OFF_CODE
     assert_never(decision.outcome)

@@ -160,7 +160,9 @@ def make_policy(
 
 _OFF: Final = Limit(level=Level.OFF, ratio=None)
 _FAMILIES: Final = (
-    "latency", "work", "success_ratio", "throughput", "cpu", "wall", "memory", "resources"
+    "latency", "work", "request", "success_ratio", "throughput", "goodput", "cpu", "wall",
+    "memory", "resources",
+    "error_ratio", "dropped_ratio", "hit_ratio",
 )  # fmt: skip
 
 
@@ -173,6 +175,8 @@ DEFAULT_RULES: Final = (
     _default("*", 0.15),
     _default("latency.*", 0.15),
     _default("success_ratio", 0.05),
+    # What a whole process takes on a clock scatters several times as much as its CPU time.
+    _default("wall.total", 0.25),
     # Of memory the most, and of connections, files and threads too: what is needed is the
     # most that there was. Shares and means follow how long a process was looked at, and
     # are there for targets.
@@ -212,7 +216,7 @@ DEFAULT_RULES: Final = (
 
 def _rule(pattern: str, text: str) -> Rule:
     benchmark, _, metric = pattern.rpartition(":")
-    _check_family(pattern, metric)
+    check_family(pattern, metric)
     word, _, rest = text.strip().partition(" ")
     if word == "off" and not rest:
         limit = _OFF
@@ -231,14 +235,20 @@ def _ratio(pattern: str, text: str) -> float:
 
 
 def _target(pattern: str, metric: str, value: str | float) -> float:
-    _check_family(f"{pattern}:{metric}", metric)
+    check_family(f"{pattern}:{metric}", metric)
     try:
         return parse_target(metric, value)
     except ConfigError as error:
         raise ConfigError(f"targets: {pattern!r}: {error}") from None
 
 
-def _check_family(pattern: str, metric: str) -> None:
+def check_family(pattern: str, metric: str) -> None:
+    """
+    Check that *metric*, which is part of *pattern*, names a metric or several.
+
+    Raises:
+        ConfigError: If its family is unknown.
+    """
     family = metric.partition(".")[0]
     if family in _FAMILIES or any(sign in family for sign in "*?["):
         return

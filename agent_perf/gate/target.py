@@ -5,13 +5,17 @@ Targets: how bad a metric may be at all, whatever it was before.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from agent_perf.errors import SampleError
 from agent_perf.gate.pairing import undecided
 from agent_perf.gate.policy import Policy
 from agent_perf.records import Breach, Comparison, DuetRun, Metric, Run
-from agent_perf.stats import Direction, direction, judge_duets, summarize
+from agent_perf.stats import Direction, direction, judge_duets, request_metric, summarize
 from agent_perf.units import format_value
+
+_OF_LOADS: Final = frozenset({"error_ratio", "dropped_ratio", "goodput", "hit_ratio"})
+"""What `load` alone measures, and judges."""
 
 
 def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[Comparison, ...]]:
@@ -21,11 +25,18 @@ def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[
     A target for a metric that the run does not have, as a P99 of 50 requests, is not met
     by that: it is undecided.
     """
-    targets = policy.targets_for(run.benchmark, run.targets)
+    targets = {
+        name: limit
+        for name, limit in policy.targets_for(run.benchmark, run.targets).items()
+        if name not in _OF_LOADS
+    }
     if not targets:
         return (), ()
     try:
         metrics = {metric.name: metric for metric in summarize(run)}
+        for name in targets:
+            if (most := request_metric(run, name)) is not None:
+                metrics[name] = most
     except SampleError:
         # The comparison of the same run says so, and is undecided.
         return (), ()
@@ -97,6 +108,8 @@ def misses(metric: str, observed: float, limit: float) -> bool:
 
 
 def _unknown(name: str, limit: float, run: Run, metrics: Mapping[str, Metric]) -> str:
+    if name.startswith("request."):
+        return "the run was stored before the most of one request was counted; measure it again"
     unit = "s" if name.startswith("latency.") else "count"
     family = name.partition(".")[0]
     known = [known for known in metrics if known.partition(".")[0] == family]

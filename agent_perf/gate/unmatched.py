@@ -5,13 +5,18 @@ Limits and targets that are for nothing: a pattern with a slip in it protects no
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
 
 from agent_perf.gate.policy import DEFAULT_RULES, Policy
 from agent_perf.records import Decision, matches
 
+_WILD: Final = frozenset("*?[")
 
-def unmatched(decision: Decision, policy: Policy) -> tuple[str, ...]:
+
+def unmatched(
+    decision: Decision, policy: Policy, *, exact: Collection[str] | None = None
+) -> tuple[str, ...]:
     """
     Return a warning for each limit or target of the project that matches nothing.
 
@@ -21,6 +26,8 @@ def unmatched(decision: Decision, policy: Policy) -> tuple[str, ...]:
     Args:
         decision: On all of the project's benchmarks.
         policy: What was decided by.
+        exact: The benchmarks that were measured whole, if sampled ones were left out or spared:
+            nothing is said of metrics that only those have. None: all were.
     """
     if decision.failures:
         return ()
@@ -28,11 +35,14 @@ def unmatched(decision: Decision, policy: Policy) -> tuple[str, ...]:
         *((one.benchmark, one.metric) for one in decision.comparisons),
         *((one.benchmark, one.metric) for one in decision.breaches),
     ]
+    if exact is not None:
+        names = [name for name in names if name[0] in exact]
     return tuple(
         f"{kind} for {_spelt(benchmark, metric)} matches nothing that was judged"
         f"{_hint(benchmark, metric, names)}"
         for kind, benchmark, metric in dict.fromkeys((*_limits(policy), *_targets(policy)))
         if is_of_measured_family(metric, names)
+        and (exact is None or not _WILD & set(_family(metric)))
         and not any(matches(name, benchmark) and matches(of, metric) for name, of in names)
     )
 

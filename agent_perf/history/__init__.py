@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from agent_perf.history.noise_store import NoiseStore
+from agent_perf.history.session_store import SessionStore, named_like, new_session_id
 from agent_perf.history.shifts import find_shifts, version_steps
 from agent_perf.history.steps import find_steps
 from agent_perf.history.store import ResultStore, Shelf, machine_name
@@ -28,12 +29,15 @@ __all__ = [
     "History",
     "NoiseStore",
     "ResultStore",
+    "SessionStore",
     "Shelf",
     "Track",
     "find_changes",
     "find_shifts",
     "find_steps",
     "machine_name",
+    "named_like",
+    "new_session_id",
     "read_asv_history",
     "read_asv_results",
     "read_run_history",

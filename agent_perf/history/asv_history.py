@@ -18,6 +18,7 @@ from agent_perf.errors import NothingMeasuredError, StoreError
 from agent_perf.history.asv_file import AsvFile, AsvResult, labels, read_asv_file
 from agent_perf.history.asv_results import AsvBenchmark, base_unit, read_index, result_files
 from agent_perf.history.processes import map_in_processes
+from agent_perf.history.targets import Targets, target_of
 from agent_perf.history.tracks import History, Track
 from agent_perf.records import Evidence
 from agent_perf.repository import Commit
@@ -53,7 +54,11 @@ class _Part:
 
 
 def read_asv_history(
-    folder: Path, line: Sequence[Commit] | None = None, *, jobs: int | None = None
+    folder: Path,
+    line: Sequence[Commit] | None = None,
+    *,
+    targets: Targets | None = None,
+    jobs: int | None = None,
 ) -> History:
     """
     Return what asv kept in *folder*, its ``results_dir``, along a line of commits.
@@ -65,6 +70,7 @@ def read_asv_history(
         folder: With ``benchmarks.json`` in it.
         line: Commits, oldest first; others in the folder are left out and counted in the
             notes. None: every commit there is, by date.
+        targets: Which targets hold for scenarios; those that they declare if None.
         jobs: Processes that read; one per core if None.
 
     Raises:
@@ -84,7 +90,7 @@ def read_asv_history(
     if strangers:
         notes.append(f"{len(strangers)} measured commits are not on this line, and left out")
     names = _home_names(origins)
-    tracks = tuple(_tracks(parts, positions, names, index))
+    tracks = tuple(_tracks(parts, positions, names, index, targets))
     if not tracks:
         unread = f" ({len(skipped)} not read, the first: {skipped[0]})" if skipped else ""
         raise NothingMeasuredError(
@@ -204,6 +210,7 @@ def _tracks(
     positions: Mapping[str, int],
     names: Mapping[tuple[tuple[str, str], ...], str],
     index: Mapping[str, AsvBenchmark],
+    targets: Targets | None,
 ) -> Iterator[Track]:
     arrays: dict[tuple[str, Key], NDArray[np.float64]] = {}
     for part in parts:
@@ -233,6 +240,7 @@ def _tracks(
             home=home,
             edition=version,
             values=array * scale,
+            target=target_of(label, known_as, targets),
         )
 
 

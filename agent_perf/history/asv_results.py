@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -61,13 +61,20 @@ class AsvBenchmark:
         unit: As asv writes it.
         version: Digest of its code.
         kind: ``time``, ``timeraw``, ``track``, ``peakmemory``...; empty if unknown.
-        exact: Whether it tracks a scenario of ours, which runs in virtual time.
+        scenario: The scenario of ours that it tracks, in virtual time; empty for others.
+        targets: What that scenario declares: metric to the worst value allowed, in base units.
     """
 
     unit: str
     version: str
     kind: str
-    exact: bool = False
+    scenario: str = ""
+    targets: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> bool:
+        """Whether its values are the same on every machine."""
+        return bool(self.scenario)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +222,20 @@ def read_index(folder: Path) -> dict[str, AsvBenchmark]:
             unit=str(entry.get("unit", "unit")),
             version=str(entry.get("version", "")),
             kind=str(entry.get("type", "")),
-            exact="scenario" in entry,
+            scenario=str(entry.get("scenario", "")),
+            targets=_targets(entry.get("targets")),
         )
         for name, entry in data.items()
         if isinstance(entry, dict)
+    }
+
+
+def _targets(declared: object) -> dict[str, float]:
+    """Return what *declared* promises; asv writes whatever a benchmark carries."""
+    if not isinstance(declared, dict):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in declared.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
     }

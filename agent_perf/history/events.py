@@ -4,9 +4,10 @@ Changes of many metrics, brought together by the commit they go back to.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,10 +90,10 @@ def _by_commit(located: Sequence[Located], count: int) -> dict[int, list[Located
     for one in located:
         votes[one.point.index] += 1
     groups: dict[int, dict[tuple[str, str, str], Located]] = {}
-    for one in located:
+    for one, earliest, latest in _apart(located):
         point = one.point
-        range_ = votes[point.earliest : point.latest + 1]
-        most = np.flatnonzero(range_ == range_.max()) + point.earliest
+        range_ = votes[earliest : latest + 1]
+        most = np.flatnonzero(range_ == range_.max()) + earliest
         nearest = int(most[np.abs(most - point.index).argmin()])
         key = (one.track.benchmark, one.track.metric, one.track.home)
         group = groups.setdefault(nearest, {})
@@ -101,6 +102,27 @@ def _by_commit(located: Sequence[Located], count: int) -> dict[int, list[Located
         if other is None or _seen(point) > _seen(other.point):
             group[key] = one
     return {index: list(group.values()) for index, group in groups.items()}
+
+
+def _apart(located: Sequence[Located]) -> Iterator[tuple[Located, int, int]]:
+    """
+    Yield each change with the first and last position that it may go to.
+
+    Two changes of one track are two, though their intervals overlap: neither goes to a
+    commit that is nearer to the other.
+    """
+    tracks: dict[int, list[Located]] = {}
+    for one in located:
+        tracks.setdefault(id(one.track), []).append(one)
+    for found in tracks.values():
+        ordered = sorted(found, key=lambda one: one.point.index)
+        places = [one.point.index for one in ordered]
+        # The commit in the middle goes to the later one.
+        middles = [-(-(a + b) // 2) for a, b in itertools.pairwise(places)]
+        for one, low, high in zip(
+            ordered, [0, *middles], [*middles, ordered[-1].point.latest + 1], strict=True
+        ):
+            yield one, max(one.point.earliest, low), min(one.point.latest, high - 1)
 
 
 def _seen(point: ChangePoint) -> int:

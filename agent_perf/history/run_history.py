@@ -5,7 +5,7 @@ Our own stored runs as a history.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,15 +15,13 @@ import numpy as np
 from agent_perf.errors import NothingMeasuredError
 from agent_perf.history.processes import map_in_processes
 from agent_perf.history.store import ResultStore
+from agent_perf.history.targets import Targets
 from agent_perf.history.tracks import History, Track
 from agent_perf.records import Evidence, Metric, Run
 from agent_perf.repository import Commit
 from agent_perf.stats import summarize
 
 _COMMITS_PER_TASK: Final = 16
-
-Targets = Callable[[str, Mapping[str, float]], Mapping[str, float]]
-"""Benchmark and what its scenario declares to metric to the worst value allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_perf.errors import ConfigError
-from agent_perf.load.driver import Ask, Desk, all_together
+from agent_perf.load.driver import Ask, Course, Desk, all_together
 from agent_perf.load.profiles import seconds_ns, want_seconds
 
 _REQUESTS_PER_USER_MAX = 1 << 32
@@ -34,23 +34,30 @@ class Closed:
 
     def describe(self) -> str:
         """Return the load in words."""
-        return f"{self.users} users for {self.for_s:g} s"
+        return f"{self.users} user{'s' * (self.users > 1)} for {self.for_s:g} s"
 
 
-async def drive_for(desk: Desk, load: Closed) -> int:
+async def drive_for(desk: Desk, load: Closed, course: Course | None = None) -> int:
     """
     Let users ask in a closed loop until their time is over; return how many requests.
 
-    Nobody begins to think after the end; what is under way then is awaited.
+    Nobody begins to think after the end, or after *course* was told to stop; what is under
+    way then is awaited.
 
     Raises:
         AgentPerfError: As raised by a request.
     """
-    end_ns = desk.now_ns() + seconds_ns(load.for_s)
+    begin_ns = desk.now_ns()
+    end_ns = begin_ns + seconds_ns(load.for_s)
+    offered = 0
 
     async def visit(user: int) -> int:
+        nonlocal offered
         index = 0
         while desk.now_ns() < end_ns:
+            if course is not None and not course.goes_on(desk.now_ns() - begin_ns, offered):
+                break
+            offered += 1
             # An id depends on user and index alone: a faster system answers more of the
             # same requests.
             request_id = user * _REQUESTS_PER_USER_MAX + index

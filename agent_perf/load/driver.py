@@ -69,6 +69,35 @@ class Ledger(Protocol):
 
 
 @dataclass(kw_only=True)
+class Course:
+    """
+    How far a load is: for who looks on from another thread, and may end it early.
+
+    Attributes:
+        at_ns: Virtual time since its begin.
+        offered: Requests offered.
+        stop: Set to send no more; what is under way is awaited.
+        stopped_at_ns: When that was heeded; None: not, or there was nothing left to send.
+        is_enough: Asked before each request, in virtual time, whether to stop; None: nobody is.
+    """
+
+    at_ns: int = 0
+    offered: int = 0
+    stop: bool = False
+    stopped_at_ns: int | None = None
+    is_enough: Callable[[], bool] | None = None
+
+    def goes_on(self, at_ns: int, offered: int) -> bool:
+        """Take note of how far it is; return whether to send more."""
+        self.at_ns, self.offered = at_ns, offered
+        if self.is_enough is not None and self.is_enough():
+            self.stop = True
+        if self.stop and self.stopped_at_ns is None:
+            self.stopped_at_ns = at_ns
+        return not self.stop
+
+
+@dataclass(kw_only=True)
 class Desk:
     """
     Where requests start and end.
@@ -77,7 +106,8 @@ class Desk:
         request: Makes one request.
         ledger: Takes it down.
         scope: Makes the body run as the request with that id.
-        think: Waits for a user's think time.
+        think: Waits for a user's think time, and tells when it was to end; None: now. On a busy
+            loop that is before it ends.
         now_ns: Reads the clock.
         served_count: Requests that ended, warm-up included.
         answered_count: Requests that did not fail, without the warm-up.
@@ -87,7 +117,7 @@ class Desk:
     request: Request
     ledger: Ledger
     scope: Callable[[int], AbstractContextManager[object]]
-    think: Callable[[], Awaitable[None]]
+    think: Callable[[], Awaitable[int | None]]
     now_ns: Callable[[], int]
     served_count: int = 0
     answered_count: int = 0
@@ -99,8 +129,8 @@ class Desk:
         """
         # The scope keys the think time too: it does not depend on what requests do.
         with self.scope(ask.request_id):
-            await self.think()
-            await self._answer(ask, self.now_ns())
+            intended_ns = await self.think()
+            await self._answer(ask, self.now_ns() if intended_ns is None else intended_ns)
 
     async def serve_at(self, ask: Ask, intended_ns: int) -> None:
         """
@@ -187,7 +217,12 @@ async def drive_closed(
 
 
 async def drive_open(
-    desk: Desk, arrivals: Iterable[Arrival], *, users: int, limits: Limits = NO_LIMITS
+    desk: Desk,
+    arrivals: Iterable[Arrival],
+    *,
+    users: int,
+    limits: Limits = NO_LIMITS,
+    course: Course | None = None,
 ) -> int:
     """
     Let requests arrive, never waiting for answers; return how many were offered.
@@ -200,6 +235,7 @@ async def drive_open(
         arrivals: In order of time, counted from now; taken one by one.
         users: At least 1; requests that do not name a user are dealt to them in turn.
         limits: Beyond them, requests are dropped, and their answers never missed.
+        course: Told how far it is, and asked whether to go on.
 
     Raises:
         AgentPerfError: As raised by a request.
@@ -208,13 +244,16 @@ async def drive_open(
     asked: Counter[int] = Counter()
     rate = RateLimit(limits) if limits.rate_max_hz is not None else None
     in_flight_max = limits.in_flight_max
-    request_id = started = 0
+    offered = started = 0
     async with _first_failure(), asyncio.TaskGroup() as group:
         for request_id, (at_ns, named, text) in enumerate(arrivals, start=1):
             intended_ns = begin_ns + at_ns
             wait_ns = intended_ns - desk.now_ns()
             if wait_ns > 0:
                 await asyncio.sleep(wait_ns / NS)
+            if course is not None and not course.goes_on(at_ns, offered):
+                break
+            offered = request_id
             user = (request_id - 1) % users if named is None else named
             index = asked[user]
             asked[user] = index + 1
@@ -227,7 +266,7 @@ async def drive_open(
             started += 1
             ask = Ask(request_id=request_id - 1, user=user, index=index, text=text)
             group.create_task(desk.serve_at(ask, intended_ns))
-    return request_id
+    return offered
 
 
 async def warm_up(desk: Desk, *, users: int, per_user: int) -> None:

@@ -4,24 +4,23 @@ Runs somebody's command, and samples it and all that it starts.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import math
 import shlex
 import signal
-import subprocess
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from agent_perf.errors import UsageError
+from agent_perf.measure.launched import Launched
 from agent_perf.measure.resource_sampler import INTERVAL_S, Gauge, ResourceSampler
 from agent_perf.records import ResourceRun
 
 _GRACE_S: Final = 10.0
 """How long a command that was asked to end may take, before it is killed."""
 
-_POLL_S: Final = 0.02
+_STOPPED_EVERY_S: Final = 1.0
+"""How often a command that does not end is looked at: was it stopped?"""
 
 
 def record_command(  # noqa: PLR0913 (each is optional, and named where it is given)
@@ -35,12 +34,13 @@ def record_command(  # noqa: PLR0913 (each is optional, and named where it is gi
     db_pool_size: int | None = None,
     core: int | None = None,
     folder: Path | None = None,
+    on_stopped: Callable[[int], None] = lambda pid: None,
 ) -> ResourceRun:
     """
     Return what *command* took until it ended, was interrupted, or its time was over.
 
-    Its output is left as it is. Its total of CPU seconds is the system's account of it
-    and of the children that it waited for.
+    Its output is left as it is. Its total of CPU seconds and the most memory that one of its
+    processes held are the system's account of it and of the children that it waited for.
 
     Args:
         command: Program and arguments.
@@ -52,16 +52,16 @@ def record_command(  # noqa: PLR0913 (each is optional, and named where it is gi
         db_pool_size: As in ResourceRun.
         core: The one that it and its children may use; None: any.
         folder: Where it runs; None: here.
+        on_stopped: Told its id when a signal has stopped it, once for each time: it then
+            waits to be continued, and so do we.
 
     Raises:
         UsageError: If it cannot be started.
         ConfigError: If the interval cannot be kept.
     """
-    process = _start(command, core, folder)
-    reaped = False
-    try:
+    with Launched(command, folder=folder, core=core) as launched:
         with ResourceSampler(
-            process.pid,
+            launched.pid,
             name=name,
             command=shlex.join(command),
             interval_s=interval_s,
@@ -70,67 +70,48 @@ def record_command(  # noqa: PLR0913 (each is optional, and named where it is gi
             db_pool_size=db_pool_size,
             from_start=True,
         ) as sampler:
-            stopped = _wait(process.pid, for_s)
-        _, status, usage = os.wait4(process.pid, 0)
-        reaped = True
-    finally:
-        if not reaped:
-            _kill(process)
-    process.returncode = os.waitstatus_to_exitcode(status)
+            stopped = _wait(launched, for_s, on_stopped)
+        account = launched.account()
     return sampler.result(
-        end="stopped" if stopped else _words(process.returncode),
-        cpu_account_s=usage.ru_utime + usage.ru_stime,
+        end="stopped" if stopped else end_words(account.exit_code),
+        cpu_account_s=account.cpu_s,
+        memory_high_bytes=account.memory_bytes,
     )
 
 
-def _start(
-    command: Sequence[str], core: int | None, folder: Path | None
-) -> subprocess.Popen[bytes]:
-    if not command:
-        raise UsageError("no command; name one after `--`, as in `-- python server.py`")
-    try:
-        process = subprocess.Popen(command, cwd=folder)
-    except OSError as error:
-        raise UsageError(f"cannot start {command[0]!r}: {error.strerror}") from error
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(process.pid, {core})
-    return process
+def end_words(code: int) -> str:
+    """Return how a process ended, from its exit code: ``exit 0``, ``signal 9``."""
+    return f"exit {code}" if code >= 0 else f"signal {-code}"
 
 
-def _wait(pid: int, for_s: float | None) -> bool:
-    """Wait for the end of child *pid*; return whether it ended because we wanted it to."""
+def _wait(launched: Launched, for_s: float | None, on_stopped: Callable[[int], None]) -> bool:
+    """Wait for the end of *launched*; return whether it ended because we wanted it to."""
     try:
-        if _ended(pid, for_s):
+        if _ended(launched, for_s, on_stopped):
             return False
     except KeyboardInterrupt:
         # A terminal sends it to the command, too: that is how people stop a server.
-        if _ended(pid, _GRACE_S):
+        if launched.wait(_GRACE_S):
             return True
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(pid, number)
-        if _ended(pid, _GRACE_S):
-            break
+    if launched.is_stopped():
+        # What is stopped hears of nothing else.
+        launched.signal(signal.SIGCONT)
+    launched.signal(signal.SIGTERM)
+    if not launched.wait(_GRACE_S):
+        launched.kill()
+        launched.wait()
     return True
 
 
-def _ended(pid: int, within_s: float | None) -> bool:
-    """Return whether child *pid* ends in time; its account stays to be read."""
-    if within_s is None:
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        return True
-    deadline_s = time.monotonic() + within_s
-    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(_POLL_S)
-    return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    process.wait()
-
-
-def _words(code: int) -> str:
-    return f"exit {code}" if code >= 0 else f"signal {-code}"
+def _ended(launched: Launched, for_s: float | None, on_stopped: Callable[[int], None]) -> bool:
+    """Return whether *launched* ends in time, and tell of each time that it is stopped."""
+    deadline_s = math.inf if for_s is None else time.monotonic() + for_s
+    was_stopped = False
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if launched.wait(min(left_s, _STOPPED_EVERY_S)):
+            return True
+        is_stopped = launched.is_stopped()
+        if is_stopped and not was_stopped:
+            on_stopped(launched.pid)
+        was_stopped = is_stopped
+    return False

@@ -19,12 +19,16 @@ _HARNESS: Final = (
     "sim",
     "load",
     "measure",
+    "suite/application.py",
     "suite/declaration.py",
+    "suite/decorator.py",
     "suite/loading.py",
+    "suite/plain.py",
     "suite/world.py",
     "suite/runner.py",
     "suite/watch.py",
     "records",
+    "variables.py",
 )
 """What shapes the numbers; the report and the gate may change without a new measurement."""
 

@@ -81,7 +81,9 @@ class LoadRecorder(Recorder):
     def restart(self) -> None:
         """Forget all requests and counts so far: the warm-up is over."""
         super().restart()
-        self._builder = TimelineBuilder(self._start_ns, self._bucket_ns, self._good_within_ns)
+        self._builder = TimelineBuilder(
+            self._start_ns, self._bucket_ns, self._good_within_ns, held=self._levels.now
+        )
         self._histogram = LatencyHistogram()
         self._exact: array[int] | None = array("q")
         self._paths: dict[str, LatencyHistogram] = {}
@@ -133,6 +135,15 @@ class LoadRecorder(Recorder):
         if len(trace) >= TRACE_CHUNK:
             self._flush_trace()
 
+    def total(self, name: str) -> int:
+        """Return how much work *name* was done so far, without the warm-up."""
+        return self._amounts.get((name, ""), 0)
+
+    def level(self, name: str, change: int) -> None:
+        """Take note that *change* more (or fewer, if negative) of *name* are held from now on."""
+        super().level(name, change)
+        self._builder.level(name, change, self._now_ns())
+
     def summary(self) -> LoadRecording:
         """Return what was taken down since the last restart."""
         self._flush_trace()
@@ -148,7 +159,7 @@ class LoadRecorder(Recorder):
             paths={path: histogram.summary() for path, histogram in sorted(self._paths.items())},
             counts=self._totals_by_name(),
             operations=self._totals.result(),
-            timeline=self._builder.result(),
+            timeline=self._builder.result(self._last_end_ns),
             exemplars=tuple(exemplar_of(*item) for item in exemplars.items()),
             trace_digest=self._hash.hexdigest(),
             levels=self._levels.totals(self._last_end_ns),

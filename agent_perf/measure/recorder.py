@@ -42,6 +42,7 @@ class Recording:
     trace_digest: str
     timeline: Timeline | None = None
     levels: Mapping[str, LevelTotal] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class _Open:
 
     intended_ns: int
     spans: list[RawSpan]
+    amounts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class Recorder:
         self._start_ns = self._now_ns()
         # By name and detail. A plain dict: a request counts some thirty times.
         self._amounts: dict[tuple[str, str], int] = {}
+        self._most: dict[str, int] = {}
         self._open: dict[int, _Open] = {}
         self._done: dict[int, Done] = {}
         self._last_end_ns = self._start_ns
@@ -110,8 +113,13 @@ class Recorder:
         """Take note of *amount* units of work *name*."""
         key = (name, detail)
         self._amounts[key] = self._amounts.get(key, 0) + amount
+        request_id = self._request_id()
+        request = self._open.get(request_id)
+        if request is not None:
+            own = request.amounts
+            own[name] = own.get(name, 0) + amount
         trace = self._trace
-        trace.append((name, self._request_id(), self._now_ns(), amount, detail))
+        trace.append((name, request_id, self._now_ns(), amount, detail))
         if len(trace) >= TRACE_CHUNK:
             self._flush_trace()
 
@@ -129,6 +137,10 @@ class Recorder:
     def level(self, name: str, change: int) -> None:
         """Take note that *change* more (or fewer, if negative) of *name* are held from now on."""
         self._levels.move(name, change, self._now_ns())
+
+    def bound(self, name: str, most: int | None) -> None:
+        """Take note that *most* more of *name* can be held at a time; None: any number."""
+        self._levels.bound(name, most)
 
     def finish(self, *, bucket_ns: int | None = None) -> Recording:
         """
@@ -160,11 +172,16 @@ class Recorder:
             exemplar=_exemplar(self._done),
             trace_digest=self._hash.hexdigest(),
             levels=self._levels.totals(self._last_end_ns),
+            most=dict(sorted(self._most.items())),
             timeline=None if bucket_ns is None else self._timeline(bucket_ns),
         )
 
     def _close(self, request_id: int, path: str, error: str | None) -> Done:
         request = self._open.pop(request_id)
+        most = self._most
+        for name, amount in request.amounts.items():
+            if amount > most.get(name, 0):
+                most[name] = amount
         self._last_end_ns = now_ns = self._now_ns()
         self._trace.append(("end", request_id, now_ns, path, error))
         if len(self._trace) >= TRACE_CHUNK:

@@ -147,7 +147,7 @@ class ResourceSampler:
         Args:
             end: As in ResourceRun; ``gone`` or ``stopped`` if empty.
             cpu_account_s: Likewise.
-            memory_high_bytes: Likewise; what the ticks were told if None.
+            memory_high_bytes: Likewise; what the ticks were told if None, or if that is more.
             commit: As in ResourceRun.
             requests: Likewise.
         """
@@ -167,7 +167,7 @@ class ResourceSampler:
                 if name not in self._tree.denied
             },
             cpu_account_s=cpu_account_s,
-            memory_high_bytes=memory_high_bytes or self._log.high_bytes or None,
+            memory_high_bytes=max(memory_high_bytes or 0, self._log.high_bytes) or None,
             sampler_cpu_s=self._cpu_s,
             cores=self._cores,
             db_pool_size=self._db_pool_size,

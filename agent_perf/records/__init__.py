@@ -1,8 +1,10 @@
 """The values that cross the floors: frozen, checked, free of behaviour."""
 
 from agent_perf.records.acceptance import Acknowledged, Waiver
-from agent_perf.records.capacity import Capacity, Probe, Promise
+from agent_perf.records.advice import Advice
+from agent_perf.records.capacity import QUANTILES, Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
+from agent_perf.records.command import COMMAND_METRICS, CommandRun, CommandSpec, Execution
 from agent_perf.records.duet import DuetRun, RoundConditions
 from agent_perf.records.history import Change, Event, Findings, Forecast, Trend
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
@@ -13,6 +15,7 @@ from agent_perf.records.judgement import (
     Cause,
     Comparison,
     Confirmation,
+    CutOff,
     Decision,
     Outcome,
     Step,
@@ -20,14 +23,20 @@ from agent_perf.records.judgement import (
     SuiteShift,
     Verdict,
 )
+from agent_perf.records.levels import LevelTotal
 from agent_perf.records.load_run import LoadRun
+from agent_perf.records.load_verdict import (
+    AlertWindow,
+    Bottleneck,
+    LoadDecision,
+    TargetResult,
+)
 from agent_perf.records.machine import Machine, MachineNoise, MetricNoise, RoundsNeeded
 from agent_perf.records.measurement import (
     Environment,
     Evidence,
     Exemplar,
     Failure,
-    LevelTotal,
     Metric,
     OperationTotal,
     Run,
@@ -38,13 +47,19 @@ from agent_perf.records.measurement import (
 from agent_perf.records.patterns import matches
 from agent_perf.records.resources import ResourceRun, ResourceSeries
 from agent_perf.records.series import Point, Series, Shift
+from agent_perf.records.session import Session, SessionRun
 from agent_perf.records.timeline import Bucket, LatencySummary, Timeline
-from agent_perf.records.timing import Timing, TimingFile
+from agent_perf.records.timing import Subject, Timing, TimingFile, metric_unit
 from agent_perf.records.waiving import Covered, Lapse, WaiverState, WaiverUse
 
 __all__ = [
+    "COMMAND_METRICS",
+    "QUANTILES",
     "WORST_FIRST",
     "Acknowledged",
+    "Advice",
+    "AlertWindow",
+    "Bottleneck",
     "Breach",
     "Bucket",
     "Capacity",
@@ -53,14 +68,18 @@ __all__ = [
     "Change",
     "CheckResult",
     "Chunk",
+    "CommandRun",
+    "CommandSpec",
     "Comparison",
     "Confirmation",
     "Covered",
+    "CutOff",
     "Decision",
     "DuetRun",
     "Environment",
     "Event",
     "Evidence",
+    "Execution",
     "Exemplar",
     "Failure",
     "FaultWindow",
@@ -71,6 +90,7 @@ __all__ = [
     "Lapse",
     "LatencySummary",
     "LevelTotal",
+    "LoadDecision",
     "LoadRun",
     "Machine",
     "MachineNoise",
@@ -88,12 +108,16 @@ __all__ = [
     "RoundsNeeded",
     "Run",
     "Series",
+    "Session",
+    "SessionRun",
     "Shift",
     "Span",
     "StateChange",
     "Step",
+    "Subject",
     "SuiteJudgement",
     "SuiteShift",
+    "TargetResult",
     "Tier",
     "Timeline",
     "Timing",
@@ -105,4 +129,5 @@ __all__ = [
     "WaiverUse",
     "benchmark_name",
     "matches",
+    "metric_unit",
 ]

@@ -4,10 +4,14 @@ How much load a system carries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from agent_perf.errors import ConfigError
+from agent_perf.records.levels import LevelTotal
+from agent_perf.records.load_run import LoadRun
+from agent_perf.records.measurement import OperationTotal
 
 QUANTILES = ("p50", "p95", "p99", "p999")
 
@@ -57,6 +61,12 @@ class Probe:
         goodput_hz: Good answers per second until the last answer.
         p50_ns: As the others, of the requests that the promise is about.
         kept: Whether the promise held.
+        for_s: How long requests arrived; 0 in files of older versions.
+        ended: Requests that ended.
+        mean_ns: Their mean latency.
+        operations: As in LoadRun.
+        counts: Likewise.
+        levels: Likewise.
     """
 
     rate_hz: float
@@ -68,6 +78,12 @@ class Probe:
     p99_ns: int
     p999_ns: int
     kept: bool
+    for_s: float = 0.0
+    ended: int = 0
+    mean_ns: int = 0
+    operations: Mapping[str, OperationTotal] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[str, LevelTotal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +96,11 @@ class Capacity:
         promise: What had to hold.
         rate_hz: Highest rate tried that kept it; 0 if even the lowest did not.
         broken_at_hz: Lowest rate tried that did not; None if all did.
-        probes: What was tried, by rate.
+        probes: What was tried at full length, by rate.
+        scouts: What was tried for a shorter time to find the way, by rate.
+        stopped: Why the search ended before it had found it; empty if it did not.
+        carried: The run at *rate_hz*; None if there is none.
+        broken: The run at *broken_at_hz*; likewise.
     """
 
     scenario: str
@@ -88,6 +108,22 @@ class Capacity:
     rate_hz: float
     broken_at_hz: float | None
     probes: tuple[Probe, ...]
+    scouts: tuple[Probe, ...] = ()
+    stopped: str = ""
+    carried: LoadRun | None = None
+    broken: LoadRun | None = None
+
+    @property
+    def curve(self) -> tuple[Probe, ...]:
+        """What was tried at full length, and before it the scouts at lower rates, by rate."""
+        lowest_hz = min((probe.rate_hz for probe in self.probes), default=float("inf"))
+        below = [scout for scout in self.scouts if scout.rate_hz < lowest_hz and scout.kept]
+        return (*below, *self.probes)
+
+    @property
+    def scouted_hz(self) -> float:
+        """Highest rate at which a scout kept the promise; 0 without one."""
+        return max((scout.rate_hz for scout in self.scouts if scout.kept), default=0.0)
 
     @property
     def is_monotone(self) -> bool:
@@ -104,14 +140,15 @@ class Capacity:
         """
         The rate tried after which the P95 turns upwards.
 
-        None with fewer than 3 probes, or if the P95 does not even double.
+        None with fewer than 3 rates on the curve, or if the P95 does not even double.
 
         It is the probe furthest below the line from the first to the last, both axes scaled to 1.
         Source: Satopaa et al., "Finding a 'Kneedle' in a Haystack" (2011), section II.
         """
-        if len(self.probes) < 3:
+        curve = self.curve
+        if len(curve) < 3:
             return None
-        first, last = self.probes[0], self.probes[-1]
+        first, last = curve[0], curve[-1]
         width = Fraction(last.rate_hz) - Fraction(first.rate_hz)
         height = last.p95_ns - first.p95_ns
         if height < first.p95_ns:
@@ -121,4 +158,4 @@ class Capacity:
             along = (Fraction(probe.rate_hz) - Fraction(first.rate_hz)) / width
             return along - Fraction(probe.p95_ns - first.p95_ns, height)
 
-        return max(self.probes, key=distance).rate_hz
+        return max(curve, key=distance).rate_hz

@@ -47,6 +47,7 @@ class Outcome(enum.Enum):
     BROKEN = "broken"
     UNDECIDED = "undecided"
     NOTHING = "nothing measured"
+    CUT_OFF = "cost cut-off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +168,22 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """
+    Measuring that was stopped, for its model calls cost more than they may.
+
+    Attributes:
+        spent_usd: By what was measured, > *limit_usd*.
+        limit_usd: What it may have cost.
+        left: Benchmarks that were not measured for it, the next one first.
+    """
+
+    spent_usd: float
+    limit_usd: float
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """
     What the gate decided about head against base.
@@ -184,6 +201,7 @@ class Decision:
         waivers: Those that speak of what was measured, in the order of their file.
         shift: A move of most sampled benchmarks at once; None if there is none.
         warned: Benchmark and metric of each regression beyond a limit that only warns.
+        cut_off: Why not everything was measured; None unless it cost too much.
     """
 
     base: str
@@ -198,6 +216,7 @@ class Decision:
     waivers: tuple[WaiverUse, ...] = ()
     shift: SuiteShift | None = None
     warned: tuple[tuple[str, str], ...] = ()
+    cut_off: CutOff | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

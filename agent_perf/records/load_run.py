@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
+from agent_perf.records.levels import LevelTotal
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
-    LevelTotal,
     OperationTotal,
     Tier,
 )
@@ -49,6 +49,8 @@ class LoadRun:
         states: Changes of state that the scenarios told of, in order.
         checks: Whether it keeps what the scenarios promise of their faults.
         levels: As in Run.
+        targets: Metric to the worst value allowed, in the metric's base unit.
+        stopped: Why no more requests were sent before the load's end; empty if all were.
     """
 
     scenarios: Mapping[str, int]
@@ -76,6 +78,8 @@ class LoadRun:
     states: tuple[StateChange, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     levels: Mapping[str, LevelTotal] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
+    stopped: str = ""
 
     @property
     def throughput_hz(self) -> float:

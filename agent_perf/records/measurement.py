@@ -15,6 +15,7 @@ from hashlib import sha256
 
 from agent_perf.errors import SampleError
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
+from agent_perf.records.levels import LevelTotal
 from agent_perf.records.timeline import Timeline
 
 
@@ -82,22 +83,6 @@ class OperationTotal:
     count: int
     busy_ns: int
     critical_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelTotal:
-    """
-    What a run held of something: connections of a pool in use.
-
-    Attributes:
-        peak: Most at an instant, >= 0.
-        held_ns: Sum over time: two held for 3 ns are 6.
-        length_ns: Virtual time that *held_ns* is the sum over, >= 0.
-    """
-
-    peak: int
-    held_ns: int
-    length_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +158,8 @@ class Run:
         load: The shape of an open load, in words; empty for users who wait for answers.
         timeline: The run along its time; None if nobody asked for it.
         levels: What was held along the run, by name: ``db_in_use``.
+        most: Work count to the most that one request came to, from its begin to its end;
+            None in a run that was stored before that was counted.
     """
 
     scenario: str
@@ -197,6 +184,7 @@ class Run:
     load: str = ""
     timeline: Timeline | None = None
     levels: Mapping[str, LevelTotal] = field(default_factory=dict)
+    most: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if len(self.latency_ns) != len(self.path):

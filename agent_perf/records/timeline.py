@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent_perf.errors import SampleError
+from agent_perf.records.levels import LevelTotal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Bucket:
         in_flight_max: Most requests under way at an instant.
         latency: Of those that ended; within 2^-8 of the true values.
         counts: Selected work counts.
+        levels: What was held in it, by name.
     """
 
     started: int = 0
@@ -62,6 +64,7 @@ class Bucket:
     in_flight_max: int = 0
     latency: LatencySummary = field(default_factory=LatencySummary)
     counts: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[str, LevelTotal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

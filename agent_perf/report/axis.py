@@ -134,7 +134,7 @@ def bottom_axis(
 
 
 def left_axis(
-    scale: Scale, names: dict[float, str], height: float
+    scale: Scale | LogScale, names: dict[float, str], height: float
 ) -> tuple[tuple[Line, ...], tuple[Label, ...]]:
     """Return grid lines across the plot and their labels on its left."""
     lines: list[Line] = []

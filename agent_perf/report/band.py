@@ -23,6 +23,8 @@ from agent_perf.report.text import (
 )
 from agent_perf.report.view import Badge, Band
 from agent_perf.report.wording import metric_label, moved
+from agent_perf.stats import Direction, direction
+from agent_perf.units import format_dollars
 
 _BADGES: Final = {
     Outcome.FAIL: Badge(tone="fail", mark="✗", word="FAIL"),
@@ -30,6 +32,7 @@ _BADGES: Final = {
     Outcome.UNDECIDED: Badge(tone="undecided", mark="?", word="UNDECIDED"),
     Outcome.BROKEN: Badge(tone="broken", mark="!", word="BROKEN"),
     Outcome.NOTHING: Badge(tone="broken", mark="∅", word="NOTHING MEASURED"),
+    Outcome.CUT_OFF: Badge(tone="broken", mark="$", word="COST CUT-OFF"),
 }
 
 
@@ -63,7 +66,25 @@ def make_band(decision: Decision, standings: Sequence[Standing]) -> Band:
                 lines=("This is not a pass.",),
                 tally=tally,
             )
+        case Outcome.CUT_OFF:
+            return _cut_off(badge, decision, tally)
     assert_never(decision.outcome)
+
+
+def _cut_off(badge: Badge, decision: Decision, tally: tuple[Badge, ...]) -> Band:
+    cut = decision.cut_off
+    assert cut is not None
+    left = plural(len(cut.left), "benchmark")
+    spent, limit = format_dollars(cut.spent_usd), format_dollars(cut.limit_usd)
+    return Band(
+        badge=badge,
+        headline=f"Model calls cost {spent}, limit {limit}",
+        lines=(
+            f"{left} not measured, {cut.left[0]} next." if cut.left else "It was the last one.",
+            "What was finished is below. This is not a pass.",
+        ),
+        tally=tally,
+    )
 
 
 def _about(badge: Badge, standing: Standing, tally: tuple[Badge, ...]) -> Band:
@@ -77,7 +98,7 @@ def _about(badge: Badge, standing: Standing, tally: tuple[Badge, ...]) -> Band:
         badge=badge,
         headline=f"{standing.benchmark}: {metric_label(lead.metric)}",
         values=moved(lead),
-        change="" if equal else change(lead.change_ratio),
+        change="" if equal or lead.base is None else change(lead.change_ratio),
         lines=tuple(_bounds(standing)),
         chart=draw_bars(lead, target),
         tally=tally,
@@ -107,6 +128,8 @@ def _bounds(standing: Standing) -> list[str]:
     target = standing.target(lead.metric)
     if target is not None and lead.head is not None:
         over = lead.head - target
+        if direction(lead.metric) is not Direction.LESS_IS_BETTER:
+            over = -over
         lines.append(
             f"Target {quantity(target, lead.unit)} missed by {quantity(over, lead.unit)}."
             if over > 0

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from agent_perf.records import (
     Breach,
     Comparison,
+    CutOff,
     Decision,
     Lapse,
     Outcome,
@@ -26,12 +27,15 @@ from agent_perf.report.standing import Standing
 from agent_perf.report.text import quantity, short_commit
 from agent_perf.report.view import Case
 from agent_perf.report.waivers import waiver_words
+from agent_perf.units import format_dollars
 
 
 def comparison_cases(decision: Decision, standings: Sequence[Standing]) -> tuple[Case, ...]:
     """Return the cases of a comparison of two commits."""
     cases = [case for standing in standings for case in _benchmark_cases(standing)]
     cases.extend(_expired_case(use) for use in decision.waivers if use.state is WaiverState.EXPIRED)
+    if decision.cut_off is not None:
+        cases.append(_too_dear(decision.cut_off))
     if decision.outcome is Outcome.NOTHING or not cases:
         cases.append(_nothing(" ".join((*decision.lines, *decision.warnings))))
     return tuple(cases)
@@ -159,6 +163,17 @@ def _step_case(step: Step) -> Case:
 def _missed(breach: Breach) -> str:
     observed, limit = quantity(breach.observed, breach.unit), quantity(breach.limit, breach.unit)
     return f"{observed}, target {limit}"
+
+
+def _too_dear(cut: CutOff) -> Case:
+    return Case(
+        group="agent-perf",
+        name="model cost",
+        state="error",
+        kind="cost-cut-off",
+        message=f"{format_dollars(cut.spent_usd)} spent, limit {format_dollars(cut.limit_usd)}",
+        text="\n".join(f"not measured: {name}" for name in cut.left),
+    )
 
 
 def _nothing(message: str) -> Case:

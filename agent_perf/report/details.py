@@ -4,15 +4,17 @@ The details of one benchmark, unfolded where it failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent_perf.records import Comparison, Verdict
+from agent_perf.report.cause_points import cause_words, scenario_and_loads
 from agent_perf.report.distribution import draw_distribution, draw_shift
 from agent_perf.report.drawing import Chart, Table
-from agent_perf.report.facts import scenario_and_loads
+from agent_perf.report.lineage import Lineage, draw_lineage, forecast_words
 from agent_perf.report.resource_charts import draw_resources, resource_table
 from agent_perf.report.rounds import draw_confirmation, draw_rounds
+from agent_perf.report.sampled_shift import draw_sampled_shift
 from agent_perf.report.sampling import confirmation_words, rounds_words
 from agent_perf.report.standing import Standing
 from agent_perf.report.tables import metrics_table, path_table, work_table
@@ -27,13 +29,18 @@ CHARTED_MAX: Final = 100
 _OPEN_MAX: Final = 3
 
 
-def make_details(standings: Sequence[Standing], anchors: dict[str, str]) -> tuple[Detail, ...]:
+def make_details(
+    standings: Sequence[Standing],
+    anchors: Mapping[str, str],
+    past: Mapping[str, Sequence[Lineage]],
+) -> tuple[Detail, ...]:
     """
     Return the details of each benchmark that has an anchor, in the order of *standings*.
 
     Args:
         standings: Worst first.
         anchors: Benchmark to the id of its details.
+        past: Benchmark to its history, as far as it is known.
     """
     shown = [standing for standing in standings if standing.benchmark in anchors]
     unfolded = _unfolded(shown)
@@ -43,6 +50,7 @@ def make_details(standings: Sequence[Standing], anchors: dict[str, str]) -> tupl
             anchors[standing.benchmark],
             open_=standing.benchmark in unfolded,
             charted=len(standings) <= CHARTED_MAX or standing.verdict is not Verdict.UNCHANGED,
+            past=past.get(standing.benchmark, ()),
         )
         for standing in shown
     )
@@ -59,15 +67,17 @@ def _unfolded(standings: Sequence[Standing]) -> list[str]:
     return list(worst.values())[:_OPEN_MAX]
 
 
-def _detail(standing: Standing, anchor: str, *, open_: bool, charted: bool) -> Detail:
+def _detail(
+    standing: Standing, anchor: str, *, open_: bool, charted: bool, past: Sequence[Lineage]
+) -> Detail:
     return Detail(
         anchor=anchor,
         benchmark=standing.benchmark,
         badge=standing.badge,
         open=open_,
         summary=_summary(standing),
-        points=tuple(_points(standing)),
-        charts=tuple(_charts(standing)) if charted else (),
+        points=(*_points(standing), *_trends(past)),
+        charts=tuple(_charts(standing, past)) if charted else (),
         tables=tuple(_tables(standing)),
     )
 
@@ -77,11 +87,12 @@ def _summary(standing: Standing) -> str:
     if lead is None:
         return standing.failures[0].category if standing.failures else "nothing was compared"
     words = f"{metric_label(lead.metric)} {moved(lead)}"
-    return words if lead.base == lead.head else f"{words}, {change(lead.change_ratio)}"
+    alone = lead.base is None or lead.base == lead.head
+    return words if alone else f"{words}, {change(lead.change_ratio)}"
 
 
 def _points(standing: Standing) -> list[Point]:
-    points = [Point(text=sentence(cause.text)) for cause in standing.causes]
+    points = [Point(text=sentence(cause_words(cause))) for cause in standing.causes]
     points.extend(
         Point(lead=failure.category, text=failure.message) for failure in standing.failures
     )
@@ -102,6 +113,12 @@ def _points(standing: Standing) -> list[Point]:
     if lead is not None and lead.verdict is Verdict.UNDECIDED:
         points.append(Point(lead="Undecided", text=sentence(lead.reason)))
     return points
+
+
+def _trends(past: Sequence[Lineage]) -> list[Point]:
+    """Return where it is heading, as far as that is sure."""
+    words = [forecast_words(one) for one in past]
+    return [Point(lead="Trend", text=sentence(text)) for text in words if text]
 
 
 def _sampling(standing: Standing) -> list[Point]:
@@ -135,13 +152,15 @@ def _load(standing: Standing) -> str:
     return f"{words}."
 
 
-def _charts(standing: Standing) -> list[Chart]:
+def _charts(standing: Standing, past: Sequence[Lineage]) -> list[Chart]:
     base, head = standing.base, standing.head
     charts: list[Chart | None] = []
     if base is not None or head is not None:
         charts.append(draw_distribution(base, head, standing.target("latency.p95")))
     if base is not None and head is not None:
         charts.append(draw_shift(base, head))
+    charts.extend(map(draw_lineage, past))
+    charts.append(draw_sampled_shift(standing.comparisons))
     for one in standing.comparisons:
         if one.metric in standing.duets and _has_rounds_to_see(standing, one):
             charts.append(draw_rounds(standing.duets[one.metric], one))

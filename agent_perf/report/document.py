@@ -8,7 +8,7 @@ zero is infinite) are null.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent_perf.records import (
@@ -16,6 +16,7 @@ from agent_perf.records import (
     Cause,
     Comparison,
     Confirmation,
+    CutOff,
     Decision,
     DuetRun,
     Evidence,
@@ -24,6 +25,7 @@ from agent_perf.records import (
     Verdict,
     WaiverUse,
 )
+from agent_perf.report.lineage import Lineage
 from agent_perf.report.machine_noise import noise_document
 from agent_perf.report.past import Past
 from agent_perf.report.standing import Standing
@@ -49,7 +51,11 @@ _OTHER_CODES: Final = {
 
 
 def comparison_document(
-    decision: Decision, standings: Sequence[Standing], title: str, noise: MachineNoise | None
+    decision: Decision,
+    standings: Sequence[Standing],
+    title: str,
+    noise: MachineNoise | None,
+    past: Mapping[str, Sequence[Lineage]],
 ) -> dict[str, object]:
     """Return the document of a comparison of two commits."""
     return {
@@ -63,7 +69,7 @@ def comparison_document(
                 "verdict": one.worst.value,
                 "fails": one.fails,
                 "causes": [_cause(cause) for cause in one.causes],
-                "targets": dict(one.head.targets) if one.head is not None else {},
+                "targets": dict(one.head.targets if one.head is not None else one.promised),
                 "requests": len(one.head.latency_ns) if one.head is not None else None,
             }
             for one in standings
@@ -75,7 +81,9 @@ def comparison_document(
         "waivers": [_waiver(one) for one in decision.waivers],
         "lines": list(decision.lines),
         "warnings": list(decision.warnings),
+        **({} if decision.cut_off is None else {"cut_off": _cut_off(decision.cut_off)}),
         "machine_noise": None if noise is None else noise_document(noise),
+        "history": [_lineage(one) for found in past.values() for one in found],
     }
 
 
@@ -202,6 +210,14 @@ def _failure(one: Failure) -> dict[str, object]:
     }
 
 
+def _cut_off(one: CutOff) -> dict[str, object]:
+    return {
+        "spent_usd": _number(one.spent_usd),
+        "limit_usd": _number(one.limit_usd),
+        "left": list(one.left),
+    }
+
+
 def _waiver(one: WaiverUse) -> dict[str, object]:
     return {
         "benchmark": one.waiver.benchmark,
@@ -220,6 +236,27 @@ def _waiver(one: WaiverUse) -> dict[str, object]:
                 "text": covered.text,
             }
             for covered in one.covered
+        ],
+    }
+
+
+def _lineage(one: Lineage) -> dict[str, object]:
+    return {
+        "benchmark": one.benchmark,
+        "metric": one.metric,
+        "unit": one.unit,
+        "target": _number(one.target),
+        "points": [{"commit": commit, "value": _number(value)} for commit, value in one.points],
+        "changes": [
+            {
+                "commit": turn.commit,
+                "parent": turn.parent,
+                "before": _number(turn.before),
+                "after": _number(turn.after),
+                "change_ratio": _number(turn.change_ratio),
+                "better": turn.better,
+            }
+            for turn in one.turns
         ],
     }
 

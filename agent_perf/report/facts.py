@@ -4,7 +4,7 @@ The answers after the verdict: why, how sure, which commit, what next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from agent_perf.records import (
@@ -13,17 +13,16 @@ from agent_perf.records import (
     MachineNoise,
     Outcome,
     Run,
-    Step,
     Verdict,
     WaiverState,
 )
+from agent_perf.report.cause_points import cause_points
 from agent_perf.report.machine_noise import noise_point
+from agent_perf.report.remedies import REMEDIES
 from agent_perf.report.standing import Standing
 from agent_perf.report.text import (
     ARROW,
-    change,
     difference,
-    listing,
     plural,
     sentence,
     short_commit,
@@ -35,7 +34,6 @@ from agent_perf.report.wording import (
     count_label,
     counted,
     metric_label,
-    moved,
     told_first,
 )
 from agent_perf.stats import INSTRUCTIONS, paired_shift
@@ -49,8 +47,9 @@ def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
     """Return what lies behind the verdict, the weightiest first."""
     points: list[Point] = []
     failing = [one for one in standings if one.fails or one.verdict is Verdict.UNDECIDED]
-    points.extend(_causes(failing))
-    points.extend(_work(failing))
+    causes = cause_points(failing)
+    # One sentence that tells most, what was counted, and then what else there is.
+    points.extend((*causes[:1], *_work(failing), *causes[1:]))
     points.extend(_without_cause(failing))
     if decision.outcome is Outcome.NOTHING:
         points.extend(Point(text=sentence(line)) for line in (*decision.lines, *decision.warnings))
@@ -61,8 +60,8 @@ def why(decision: Decision, standings: Sequence[Standing]) -> Fact:
     if not points:
         points.extend(waiver_points(decision.waivers, WaiverState.USED))
         points.append(_all_well(standings))
-        points.extend(_causes([one for one in standings if one.causes]))
-    return Fact(question="Why", points=_first(points))
+        points.extend(cause_points([one for one in standings if one.causes]))
+    return Fact(question="Why", points=first_points(points))
 
 
 def how_sure(decision: Decision, standings: Sequence[Standing], noise: MachineNoise | None) -> Fact:
@@ -103,53 +102,29 @@ def how_sure(decision: Decision, standings: Sequence[Standing], noise: MachineNo
     return Fact(question="How sure", points=tuple(points))
 
 
-def which_commit(decision: Decision, subjects: Mapping[str, str], history: Sequence[Step]) -> Fact:
-    """
-    Return what was compared, and the commits in between that are known to have changed it.
-
-    Args:
-        decision: Of the gate.
-        subjects: Commit to the first line of its message.
-        history: Steps between base and head, oldest first.
-    """
-    points = [
-        Point(
-            lead=name,
-            text=" ".join(
-                part for part in (short_commit(commit), subjects.get(commit, "")) if part
-            ),
-        )
-        for name, commit in (("Base", decision.base), ("Head", decision.head))
-    ]
-    points.extend(Point(lead="Step", text=_step(step)) for step in history)
-    return Fact(question="Which commit", points=_first(points))
-
-
-def next_step(decision: Decision, commands: Sequence[Command]) -> Fact:
-    """Return what to do, with the exact commands."""
+def next_step(
+    decision: Decision, commands: Sequence[Command], standings: Sequence[Standing] = ()
+) -> Fact:
+    """Return what to do about the first cause that *standings* tell, with the exact commands."""
     advice = {
         Outcome.PASS: "None: this change may go in.",
         Outcome.FAIL: "Mend the cause, or accept the new values with a reason.",
         Outcome.BROKEN: "Let the benchmark run again; until then nothing is known about it.",
         Outcome.UNDECIDED: "Measure more rounds, or on a quieter machine.",
         Outcome.NOTHING: "See that at least one benchmark is selected and runs.",
+        Outcome.CUT_OFF: "Allow more with --max-cost, or measure less with --only; what is "
+        "stored is not measured again.",
     }
+    cause = next((cause for one in standings if one.fails for cause in one.causes), None)
+    action = REMEDIES.get(cause.kind, "") if cause is not None else ""
+    text = advice[decision.outcome]
+    if action and decision.outcome is Outcome.FAIL:
+        text = f"{sentence(action)} Or accept the new values with a reason."
     return Fact(
         question="Next step",
-        points=(Point(text=advice[decision.outcome]),),
+        points=(Point(text=text),),
         commands=tuple(commands),
     )
-
-
-def scenario_and_loads(benchmarks: Sequence[str]) -> str:
-    """Return benchmarks of one scenario in words: ``agent.chat at 1, 50 and 200 users``."""
-    split = [name.rpartition("@") for name in benchmarks]
-    one_scenario = len({scenario for scenario, _, _ in split}) == 1
-    if not one_scenario or not all(name and load.isdecimal() for name, _, load in split):
-        return listing(benchmarks)
-    loads = sorted({int(load) for _, _, load in split})
-    users = "user" if loads == [1] else "users"
-    return f"{split[0][0]} at {listing(map(str, loads))} {users}"
 
 
 def work_changes(base: Run, head: Run) -> str:
@@ -165,23 +140,6 @@ def work_changes(base: Run, head: Run) -> str:
         sign = ARROW if name in changed else "\u00a0=\u00a0"
         words.append(f"{count_label(name)} {before}{sign}{after}")
     return " · ".join(words)
-
-
-def _causes(standings: Sequence[Standing]) -> list[Point]:
-    """Return one point for each set of causes: loads of one scenario share theirs."""
-    groups: dict[tuple[str, ...], list[Standing]] = {}
-    for standing in standings:
-        if standing.causes:
-            scenario = standing.benchmark.rpartition("@")[0] or standing.benchmark
-            groups.setdefault((scenario, *(one.kind for one in standing.causes)), []).append(
-                standing
-            )
-    points = []
-    for members in groups.values():
-        text = "; ".join(cause.text for cause in members[0].causes)
-        lead = scenario_and_loads([one.benchmark for one in members])
-        points.append(Point(lead=lead, text=sentence(text)))
-    return points
 
 
 def _work(standings: Sequence[Standing]) -> list[Point]:
@@ -268,18 +226,7 @@ def _counted(decision: Decision) -> list[Point]:
     ]
 
 
-def _step(step: Step) -> str:
-    words = f"{short_commit(step.commit)} {step.subject}"
-    if step.comparisons:
-        worst = step.comparisons[0]
-        words += (
-            f": {worst.benchmark}, {metric_label(worst.metric)} {moved(worst)}, "
-            f"{change(worst.change_ratio)}"
-        )
-    return words
-
-
-def _first(points: Sequence[Point]) -> tuple[Point, ...]:
+def first_points(points: Sequence[Point]) -> tuple[Point, ...]:
     """Return the first points and how many more there are."""
     if len(points) <= _POINTS_MAX:
         return tuple(points)

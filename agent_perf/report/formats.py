@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from markupsafe import Markup
 from agent_perf.codec import write_atomic
 from agent_perf.report.drawing import Table
 from agent_perf.report.markdown import (
+    call_to_action,
+    comment_marker,
     escape_cell,
     escape_code,
     escape_markdown,
@@ -27,7 +30,7 @@ from agent_perf.report.markdown import (
     markdown_prose,
 )
 from agent_perf.report.text import scrub
-from agent_perf.report.view import Badge, View
+from agent_perf.report.view import Badge, Section, View
 
 Format = Literal["html", "md", "json", "junit"]
 
@@ -66,7 +69,8 @@ def render(view: View, format: Format) -> str:  # noqa: A002 - the word that cal
         case "html":
             return _smallest(view, _html, HTML_BYTES_MAX)
         case "md":
-            return _smallest(view, _markdown, MARKDOWN_BYTES_MAX)
+            project = str(view.document.get("title", ""))
+            return _smallest(view, partial(_markdown, project=project), MARKDOWN_BYTES_MAX)
         case "json":
             return _json(view)
         case "junit":
@@ -92,18 +96,23 @@ def write_reports(directory: Path, view: View) -> tuple[Path, ...]:
 
 
 def _html(view: View) -> str:
+    return fill_page("page.html.j2", view, view.band.badge)
+
+
+def fill_page(template: str, view: object, badge: Badge) -> str:
+    """Return the page *template* filled with *view*: nothing is loaded, no script may run."""
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    # Nothing may be loaded or run; the one style sheet is named by its hash.
+    # The one style sheet is named by its hash.
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    page = _environment().get_template("page.html.j2")
+    page = _environment().get_template(template)
     return page.render(
         view=view,
         policy=policy,
-        icon=_icon(view.band.badge),
+        icon=_icon(badge),
         style=Markup(style),  # noqa: S704 - our own file
     )
 
@@ -119,8 +128,10 @@ def _icon(badge: Badge) -> str:
     return f"data:image/svg+xml,{quote(drawing)}"
 
 
-def _markdown(view: View) -> str:
-    return _environment().get_template("report.md.j2").render(view=view)
+def _markdown(view: View, *, project: str) -> str:
+    action, bounds = call_to_action(view.band)
+    template = _environment().get_template("report.md.j2")
+    return template.render(view=view, marker=comment_marker(project), action=action, bounds=bounds)
 
 
 def _json(view: View) -> str:
@@ -148,6 +159,10 @@ def _lighter(view: View) -> Iterator[View]:
                 for index, detail in enumerate(view.details)
             ),
             trends=view.trends[:kept],
+            cost=_cut(view.cost, kept),
+            resources=_cut(view.resources, kept),
+            capacity=_cut(view.capacity, kept),
+            recommendations=view.recommendations[: min(kept, 8)],
             charts_left_out=note,
         )
     for kept in (100, 20, 5):
@@ -164,6 +179,11 @@ def _lighter(view: View) -> Iterator[View]:
             changes=_cut(view.changes, kept),
             waivers=_cut(view.waivers, kept),
             environment=_cut(view.environment, kept),
+            sections=_cut_sections(view, kept),
+            cost=_cut(view.cost, 5),
+            resources=_cut(view.resources, 5),
+            capacity=_cut(view.capacity, 5),
+            recommendations=view.recommendations[:5],
         )
     # What is still too large has few strings, and long ones.
     yield scrub(
@@ -177,13 +197,29 @@ def _lighter(view: View) -> Iterator[View]:
             troubles=view.troubles[:5],
             targets=None,
             changes=None,
+            sections=(),
             waivers=_cut(view.waivers, 5),
             environment=None,
+            cost=None,
+            resources=None,
+            capacity=None,
+            recommendations=view.recommendations[:3],
             charts_left_out=note,
             document={},
             cases=(),
         ),
         length_max=200,
+    )
+
+
+def _cut_sections(view: View, rows: int) -> tuple[Section, ...]:
+    return tuple(
+        replace(
+            part,
+            tables=tuple(replace(table, rows=table.rows[:rows]) for table in part.tables),
+            charts=tuple(replace(chart, table=None) for chart in part.charts[: rows // 5]),
+        )
+        for part in view.sections
     )
 
 
@@ -193,7 +229,9 @@ def _cut(table: Table | None, rows: int) -> Table | None:
 
 @cache
 def _style() -> str:
-    return _source("style.css")
+    """Return the style sheet as a page carries it: without comments and indentation."""
+    bare = re.sub(r"/\*.*?\*/", "", _source("style.css"), flags=re.DOTALL)
+    return "\n".join(line.strip() for line in bare.splitlines() if line.strip())
 
 
 @cache

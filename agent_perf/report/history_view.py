@@ -56,7 +56,7 @@ def build_history_view(
     )
     title = scrub(title)
     band = _band(past)
-    trends = [draw_trend(one, past.numbers_on(one)) for one in past.series[:_TRENDS_MAX]]
+    trends = [draw_trend(one, past.marks_on(one)) for one in past.series[:_TRENDS_MAX]]
     more = len(past.series) - len(trends)
     return View(
         title=band.sentence,

@@ -9,9 +9,29 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from agent_perf.report.view import Band
+
+_CALM: Final = "No action needed."
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]|~$])")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _LIST: Final = re.compile(r"^(\s*\d*)([#+.)-])(?=[\s#-]|$)")
+
+
+def comment_marker(project: str) -> str:
+    """Return the first line of a report on *project*, which nobody sees: it finds its comment."""
+    # Two hyphens would end the comment, and a name comes from outside.
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", project).strip("-") or "project"
+    return f"<!-- agent-perf:{name} -->"
+
+
+def call_to_action(band: Band) -> tuple[str, tuple[str, ...]]:
+    """
+    Return whether a reader has to do anything, in three words, and the other lines of *band*.
+
+    After rustc-perf's comments on pull requests, which tell that before any number.
+    """
+    action = {"pass": _CALM, "plain": ""}.get(band.badge.tone, "Needs a look.")
+    return action, tuple(line for line in band.lines if line != action)
 
 
 def escape_markdown(text: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agent_perf.records import Comparison, Step, Verdict
+from agent_perf.report.mark import Mark
 from agent_perf.report.text import plural
 from agent_perf.report.trend import Series
 
@@ -73,15 +74,21 @@ class Past:
         """The first that was measured: there is none before it that it could differ from."""
         return next((commit.name for commit in self.commits if not commit.failure), "")
 
-    def numbers_on(self, series: Series) -> Mapping[str, str]:
-        """Return the numbers of those steps that moved *series*, by commit."""
-        moved = {
-            step.commit
-            for step in self.steps
-            for one in step.comparisons
-            if series.name in {one.benchmark, f"{one.benchmark} {one.metric}"}
-        }
-        return {commit: number for commit, number in self.numbers.items() if commit in moved}
+    def marks_on(self, series: Series) -> Mapping[str, Mark]:
+        """Return what marks those steps that moved *series*, by commit."""
+        numbers = self.numbers
+        marks = {}
+        for step in self.steps:
+            moved = [
+                one
+                for one in step.comparisons
+                if series.name in {one.benchmark, f"{one.benchmark} {one.metric}"}
+            ]
+            if moved:
+                number = numbers[step.commit]
+                better = not any(one.verdict in _WORSE for one in moved)
+                marks[step.commit] = Mark(text=number, name=f"step {number}", better=better)
+        return marks
 
     @property
     def failed(self) -> int:

@@ -14,7 +14,7 @@ from agent_perf.report.standing import Standing
 from agent_perf.report.text import change, deciding_interval, limit, plural, quantity
 from agent_perf.report.view import Row
 from agent_perf.report.wording import BREACHED, WAIVED, values
-from agent_perf.stats import summarize
+from agent_perf.stats import Direction, direction, request_metric, summarize
 
 ROWS_MAX: Final = 400
 """Rows that a table shows; what is left out is unchanged, and in report.json."""
@@ -43,7 +43,7 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
             observed, unit = _observed(standing, metric)
             if observed is None or bound <= 0:
                 continue
-            headroom = 1 - observed / bound
+            headroom = _left(metric, observed, bound)
             found.append(
                 (
                     headroom,
@@ -52,8 +52,8 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
                         metric,
                         quantity(observed, unit),
                         quantity(bound, unit),
-                        change(headroom),
-                        _state(standing, metric, met=observed <= bound),
+                        _headroom(metric, observed, bound),
+                        _state(standing, metric, met=headroom >= 0),
                     ),
                 )
             )
@@ -69,6 +69,20 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
         note="Headroom is the share of the target that is left; the tightest comes first.",
         first_rows=_TARGETS_SHOWN,
     )
+
+
+def _left(metric: str, observed: float, bound: float) -> float:
+    """Return the share of a target that is left; < 0 if it is missed."""
+    if direction(metric) is Direction.LESS_IS_BETTER:
+        return 1 - observed / bound
+    return observed / bound - 1
+
+
+def _headroom(metric: str, observed: float, bound: float) -> str:
+    """Return the share of a target that is left; far beyond it, how many times it is taken."""
+    if direction(metric) is Direction.LESS_IS_BETTER and observed >= 2 * bound:
+        return f"{observed / bound:,.3g} times"
+    return change(_left(metric, observed, bound))
 
 
 def _state(standing: Standing, metric: str, *, met: bool) -> str:
@@ -132,7 +146,7 @@ def _note(standing: Standing) -> str:
 
 
 def _targets(standing: Standing) -> dict[str, float]:
-    bounds = dict(standing.head.targets) if standing.head is not None else {}
+    bounds = dict(standing.head.targets if standing.head is not None else standing.promised)
     return bounds | {breach.metric: breach.limit for breach in standing.breaches}
 
 
@@ -145,6 +159,9 @@ def _observed(standing: Standing, metric: str) -> tuple[float | None, str]:
             return one.head, one.unit
     if standing.head is None:
         return None, ""
+    most = request_metric(standing.head, metric)
+    if most is not None:
+        return most.value, most.unit
     try:
         known = summarize(standing.head)
     except SampleError:

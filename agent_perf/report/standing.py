@@ -62,6 +62,7 @@ class Standing:
         waived: Metric and lapse, to the waiver that accepts it for now.
         warned: Metrics that are beyond a limit which only warns.
         recordings: What it took, base and head; None if nobody sampled it.
+        promised: Metric to its target, of what has no run: a foreign file.
     """
 
     benchmark: str
@@ -77,6 +78,7 @@ class Standing:
     waived: _Waived = field(default_factory=dict)
     warned: frozenset[str] = frozenset()
     recordings: RecordingPair | None = None
+    promised: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def badge(self) -> Badge:
@@ -139,7 +141,8 @@ class Standing:
         for breach in self.breaches:
             if breach.metric == metric:
                 return breach.limit
-        return self.head.targets.get(metric) if self.head is not None else None
+        promised = self.head.targets if self.head is not None else self.promised
+        return promised.get(metric)
 
 
 def gather(
@@ -148,6 +151,7 @@ def gather(
     head_runs: Mapping[str, Run],
     duets: Sequence[DuetRun],
     recordings: Mapping[str, RecordingPair] | None = None,
+    targets: Mapping[str, Mapping[str, float]] | None = None,
 ) -> tuple[Standing, ...]:
     """
     Return every benchmark that was compared, measured or that failed, worst first.
@@ -158,6 +162,7 @@ def gather(
         head_runs: Likewise.
         duets: Rounds of sampled benchmarks.
         recordings: Benchmark to what it took, base and head.
+        targets: Benchmark to metric to target, of what has no run.
     """
     names = dict.fromkeys(
         [
@@ -201,6 +206,7 @@ def gather(
                 waived=accepted,
                 warned=frozenset(warned[name]),
                 recordings=(recordings or {}).get(name),
+                promised=(targets or {}).get(name, {}),
             )
         )
     # Within a verdict the gate's order holds: it has put the worst comparison first.

@@ -15,6 +15,8 @@ from agent_perf.units import NS
 
 _DETAILS_MAX: Final = 4
 _SAME_SHOWN: Final = 4
+_PATH_SHOWN: Final = 8
+"""Operations on the critical path that are shown; what nobody waited for is folded."""
 _DETAIL_COLUMNS: Final = 90
 
 
@@ -104,6 +106,7 @@ def path_table(base: Run, head: Run) -> Table | None:
             for name, times, shares in found
         ),
         note="Time in which nothing that ended later was under way: what a request waited for.",
+        first_rows=min(_PATH_SHOWN, sum(any(shares) for _, _, shares in found) or 1),
     )
 
 

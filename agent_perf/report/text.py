@@ -24,6 +24,9 @@ ARROW: Final = "\u00a0→\u00a0"
 
 _HARD_SPACE: Final = "\u00a0"
 
+_TIMES_FROM: Final = 9.0
+"""Relative change from which a factor says more: ten times."""
+
 # Control characters, which XML forbids and terminals obey; marks that turn the direction
 # of text, with which a name can hide; lone surrogates and non-characters, which UTF-8 and
 # XML cannot carry. New line and tab stay.
@@ -101,6 +104,9 @@ def change(ratio: float | None) -> str:
         return "–"
     if ratio == math.inf:
         return "from 0"
+    if ratio >= _TIMES_FROM:
+        # Nobody reads +57380 %.
+        return f"×{ratio + 1:,.3g}" if ratio < 1000 else f"×{ratio + 1:,.0f}"
     return format_change(ratio).replace("-", "−").replace(" ", _HARD_SPACE)
 
 

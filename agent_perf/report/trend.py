@@ -30,6 +30,7 @@ from agent_perf.report.drawing import (
     percent,
     pixels,
 )
+from agent_perf.report.mark import Mark
 from agent_perf.report.text import change, columns, quantity, short_commit, shorten
 
 _HEIGHT_PX: Final = 200
@@ -70,13 +71,14 @@ class Series:
     target: float | None = None
 
 
-def draw_trend(series: Series, numbers: Mapping[str, str]) -> Chart | None:
+def draw_trend(series: Series, marks: Mapping[str, Mark], *, hint: str = "") -> Chart | None:
     """
     Return the series as a step line with a mark at each value.
 
     Args:
         series: What to draw.
-        numbers: Full label of a point to the number of the step that begins there.
+        marks: Full label of a point to what is said of the step that begins there.
+        hint: How to read it, a sentence; may be empty.
 
     Returns:
         None if the series has no value.
@@ -106,35 +108,36 @@ def draw_trend(series: Series, numbers: Mapping[str, str]) -> Chart | None:
     moved = {
         index
         for index, point in enumerate(series.points)
-        if index and point.label in numbers and point.value != series.points[index - 1].value
+        if index and point.label in marks and point.value != series.points[index - 1].value
     }
-    marks, marked = _steps(series, across, numbers)
+    steps, marked = _steps(series, across, marks)
     labels = [
         *left,
         *marked,
-        *_names(series, across, numbers),
+        *_names(series, across, marks),
         *(_values(series, scale, across) if told else ()),
     ]
     return Chart(
         kind=_kind(marked),
         title=series.name,
         description=_description(series, known),
+        hint=hint,
         height=pixels(_HEIGHT_PX),
-        lines=(*lines, *extra, *marks, *_intervals(series, scale, across)),
+        lines=(*lines, *extra, *steps, *_intervals(series, scale, across)),
         curves=(Curve(path=_path(series, scale, across), style="head"),),
         dots=tuple(
             Dot(
                 x=percent(across.share(index + 1)),
                 y=pixels(_y(scale, point.value)),
                 radius="4.5" if index in moved else "3.5",
-                style="worse" if index in moved else "head",
+                style=marks[point.label].dot_style if index in moved else "head",
             )
             for index, point in enumerate(series.points)
             if point.value is not None
         ),
         labels=tuple(labels),
         legend=tuple(keys),
-        table=_table(series, numbers),
+        table=_table(series, marks),
     )
 
 
@@ -160,21 +163,27 @@ def _kind(marked: Sequence[Label]) -> str:
 
 
 def _steps(
-    series: Series, across: Scale, numbers: Mapping[str, str]
+    series: Series, across: Scale, marks: Mapping[str, Mark]
 ) -> tuple[list[Line], list[Label]]:
-    """Return a line and a number for each step, in rows if they would touch."""
+    """Return a line and a text for each step, in rows if they would touch."""
     lines: list[Line] = []
     labels: list[Label] = []
     row_ends = [-1.0] * 3
     for index, point in enumerate(series.points):
-        number = numbers.get(point.label)
-        if number is None:
+        mark = marks.get(point.label)
+        if mark is None:
             continue
         share = across.share(index + 1)
-        half = (columns(number) + 1) * TEXT_WIDTH_PX / 2
+        half = (columns(mark.text) + 1) * TEXT_WIDTH_PX / 2
         free = [row for row, end in enumerate(row_ends) if share * NARROW_PX - half > end]
         lines.append(
-            Line(x1=percent(share), y1="0", x2=percent(share), y2=pixels(_HEIGHT_PX), style="step")
+            Line(
+                x1=percent(share),
+                y1="0",
+                x2=percent(share),
+                y2=pixels(_HEIGHT_PX),
+                style=mark.line_style,
+            )
         )
         if not free:
             continue
@@ -183,18 +192,18 @@ def _steps(
             Label(
                 x=percent(share),
                 y=pixels(-6 - _MARK_PX * free[0]),
-                text=number,
+                text=mark.text,
                 anchor="middle",
-                style="step",
+                style=mark.line_style,
             )
         )
     return lines, labels
 
 
-def _names(series: Series, across: Scale, numbers: Mapping[str, str]) -> tuple[Label, ...]:
+def _names(series: Series, across: Scale, marks: Mapping[str, Mark]) -> tuple[Label, ...]:
     """Return names under the plot: both ends first, then the steps, then what fits."""
     count = len(series.points)
-    steps = [index for index, point in enumerate(series.points) if point.label in numbers]
+    steps = [index for index, point in enumerate(series.points) if point.label in marks]
     taken: list[tuple[float, float]] = []
     chosen: dict[float, str] = {}
     for index in dict.fromkeys([0, count - 1, *steps, *range(count)]):
@@ -242,7 +251,7 @@ def _intervals(series: Series, scale: Scale, across: Scale) -> list[Line]:
     ]
 
 
-def _table(series: Series, numbers: Mapping[str, str]) -> Table:
+def _table(series: Series, marks: Mapping[str, Mark]) -> Table:
     rows: list[tuple[str, ...]] = []
     before: float | None = None
     for point in series.points:
@@ -252,8 +261,8 @@ def _table(series: Series, numbers: Mapping[str, str]) -> Table:
         low_high = "–"
         if point.interval is not None:
             low_high = " … ".join(quantity(value, series.unit) for value in point.interval)
-        number = numbers.get(point.label, "")
-        name = short_commit(point.label) + (f" (step {number})" if number else "")
+        mark = marks.get(point.label)
+        name = short_commit(point.label) + (f" ({mark.name})" if mark else "")
         rows.append((name, quantity(point.value, series.unit), low_high, moved))
         before = point.value if point.value is not None else before
     return Table(

@@ -83,12 +83,44 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """
+    A way to another page.
+
+    Attributes:
+        text: What is there; the same for every link to one place.
+        href: Relative to the page it stands on.
+    """
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """One of the answers after the verdict: why, how sure, which commit, what next."""
 
     question: str
     points: tuple[Point, ...] = ()
     commands: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """
+    What could be done, and the measured fact that it follows from.
+
+    Attributes:
+        where: Whose fact it is, in words.
+        fact: A sentence with the figure.
+        action: A sentence.
+        is_new: Whether the base gave no reason for it.
+    """
+
+    where: str
+    fact: str
+    action: str
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +230,24 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """
+    A part of the page with a heading of its own.
+
+    Attributes:
+        title: Its heading.
+        points: Statements, first.
+        charts: May be empty.
+        tables: Likewise.
+    """
+
+    title: str
+    points: tuple[Point, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """
     A whole report, in the order in which it is read.
@@ -212,11 +262,18 @@ class View:
         rows_left_out: Unchanged benchmarks that *rows* leaves out for brevity.
         rows_summary: What the rows are, in a few words.
         charts_left_out: Why some details carry no chart; empty if all do.
+        recommendations: What follows from the facts, the new ones first.
+        sections: Further parts, in order, after the trends.
+        reading: Template that says how to read it.
         targets: Targets with headroom, the tightest first; None without any.
+        cost: Dollars of model calls; None without any.
+        resources: What requests took and waited for; None if nothing is known of it.
+        capacity: About which rate would be carried; None where the runs do not say.
         changes: Every change of a history; None for a comparison of two commits.
         troubles: Benchmarks that gave no value.
         waivers: What is accepted until a date; None without any.
         environment: What was measured with; None if no run is known.
+        links: To the pages beside this one; empty where there are none.
         is_alone: Whether no report.json and the like lie beside the page.
         document: What report.json holds: plain values of JSON.
         cases: What junit.xml holds.
@@ -234,8 +291,15 @@ class View:
     rows_summary: str = ""
     details: tuple[Detail, ...] = ()
     charts_left_out: str = ""
+    links: tuple[Link, ...] = ()
     is_alone: bool = False
+    recommendations: tuple[Recommendation, ...] = ()
+    sections: tuple[Section, ...] = ()
+    reading: str = "reading.html.j2"
     targets: Table | None = None
+    cost: Table | None = None
+    resources: Table | None = None
+    capacity: Table | None = None
     changes: Table | None = None
     troubles: tuple[Trouble, ...] = ()
     waivers: Table | None = None

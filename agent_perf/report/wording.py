@@ -45,7 +45,10 @@ _COUNT_LABELS: Final = {
 _METRIC_LABELS: Final = {
     "success_ratio": "success rate",
     "throughput": "throughput",
+    "memory.size": "memory of an object",
     "cpu.instructions": "instructions",
+    "cpu.total": "CPU time",
+    "wall.total": "wall time",
     "memory.peak": "peak memory",
     "memory.mean": "mean memory",
     "memory.p95": "P95 memory",
@@ -62,7 +65,12 @@ _METRIC_LABELS: Final = {
     "resources.threads.peak": "most threads",
     "resources.processes.peak": "most processes",
 }
-_PATHS: Final = {"hit": "hits", "miss": "misses"}
+_PATHS: Final = {
+    "hit": "hits",
+    "miss": "misses",
+    "first_token": "the first token",
+    "inter_token": "a token after the first",
+}
 _BADGES: Final = {
     Verdict.REGRESSED: Badge(tone="fail", mark="✗", word="regressed"),
     Verdict.SLOWER: Badge(tone="plain", mark="↗", word="slower within limit"),
@@ -131,6 +139,11 @@ def metric_label(name: str) -> str:
     return name
 
 
+def metric_labels() -> dict[str, str]:
+    """Return the metrics that have words of their own, each with them."""
+    return {f"work.{name}": label for name, label in _COUNT_LABELS.items()} | _METRIC_LABELS
+
+
 def count_label(name: str) -> str:
     """Return the words for a work count: ``redis_trips`` is ``Redis round trips``."""
     return _COUNT_LABELS.get(name, name.replace("_", " "))
@@ -152,7 +165,8 @@ def bare_values(comparison: Comparison) -> tuple[str, str]:
 def moved(comparison: Comparison) -> str:
     """Return base and head of *comparison* in one clause: ``3 → 25 per request``."""
     before, after, each = _base_and_head(comparison)
-    words = after if comparison.base == comparison.head else f"{before}{ARROW}{after}"
+    alone = comparison.base is None or comparison.base == comparison.head
+    words = after if alone else f"{before}{ARROW}{after}"
     return f"{words} per request" if each else words
 
 

@@ -27,15 +27,20 @@ from typing import Any, Final
 from agent_perf.sim.captured import exchanged, stand_in
 from agent_perf.sim.refusal import Refusals
 from agent_perf.sim.steps import function_name
+from agent_perf.sim.threadpools import modelled_pools, modelling_loop, wait_on
 from agent_perf.sim.workers import sleep_in_worker
 
 _SERVICES: Final = (
-    "give the client a simulated service, such as SimHttp.transport() or SimRedis.client()"
+    "give the client a simulated service, such as SimHttp.transport() or SimRedis.client(); in a "
+    "scenario of one function httpx, redis.asyncio and SQLAlchemy need none, and other libraries "
+    "are not simulated: let the scenario replace that part of the program"
 )
 _PROCESSES: Final = "a simulation has no processes: prepare what they give before simulate()"
 _THREADS: Final = (
-    "start it before simulate(), or let modelled workers run the function: "
-    'asyncio.to_thread and simulate(..., executor="inline")'
+    "what a library starts by itself, such as telemetry, is switched off where it is set up or by "
+    "@scenario(env={...}); your own: start it before simulate(), or let modelled workers run the "
+    "function: asyncio.to_thread or a ThreadPoolExecutor without an initializer, and "
+    'executor="inline", which @scenario(app=...) has'
 )
 _SLEEP: Final = "real time does not pass here: await asyncio.sleep"
 _WAITING: Final = "nobody else runs meanwhile: await an asyncio primitive instead"
@@ -89,6 +94,7 @@ def guarded(refusals: Refusals) -> Iterator[None]:
     _install_hook()
     with ExitStack() as stack:
         stack.enter_context(exchanged())
+        stack.enter_context(modelled_pools())
         for owner, name, replacement in (
             (threading.Condition, "wait", _wait),
             (queue, "SimpleQueue", _SimpleQueue),
@@ -162,6 +168,9 @@ def _fork_exec(*args: Any) -> int:
 def _wait(self: threading.Condition, timeout: float | None = None) -> bool:
     # A time-out of zero only looks.
     if (timeout is None or timeout > 0) and _watch.is_on():
+        loop = modelling_loop()
+        if loop is not None:
+            return wait_on(loop, self, timeout)
         _watch.refusals.refuse("waiting for another thread", _WAITING)
     return _real_wait(self, timeout)
 

@@ -83,7 +83,9 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
         self.refusals.refuse(
             f"loop.{name}({', '.join(given)[:200]})",
             "there are no sockets, pipes and processes here: give the client a service of "
-            "agent_perf.sim, such as SimHttp.transport() or SimRedis.client()",
+            "agent_perf.sim, such as SimHttp.transport() or SimRedis.client(); in a scenario of "
+            "one function httpx, redis.asyncio and SQLAlchemy need none, and other libraries are "
+            "not simulated: let the scenario replace that part of the program",
         )
 
     refuse.__name__ = name

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, Literal, NoReturn
 
 from agent_perf.errors import RealWorldAccess
 
@@ -37,6 +37,11 @@ class Refusals:
             self.first = error
         raise error
 
+    def require_none(self) -> None:
+        """Raise the first refusal, if there was one."""
+        if self.first is not None:
+            raise self.first
+
 
 def call_site() -> str:
     """
@@ -51,12 +56,22 @@ def call_site() -> str:
         if path == _LOOP:
             # What called the loop knows nothing of the step that is running.
             break
-        if "site-packages" in path or "dist-packages" in path:
-            library = library or _place(frame)
-        elif not path.startswith((_OWN, _STDLIB, "<")):
-            return f"{_place(frame)}, through {library}" if library else _place(frame)
+        match whose(path):
+            case "library":
+                library = library or _place(frame)
+            case "user":
+                return f"{_place(frame)}, through {library}" if library else _place(frame)
         frame = frame.f_back
     return library or "an unknown place"
+
+
+def whose(path: str, own: str = _OWN) -> Literal["own", "library", "python", "user"]:
+    """Return whose code the file *path* is; the simulator's is below *own*, wherever installed."""
+    if path.startswith(own):
+        return "own"
+    if "site-packages" in path or "dist-packages" in path:
+        return "library"
+    return "python" if path.startswith((_STDLIB, "<")) else "user"
 
 
 def _place(frame: FrameType) -> str:

@@ -22,14 +22,16 @@ class RequestState:
         request_id: Its id, or BACKGROUND_ID.
         ordinals: Operation to the number of draws made for it so far.
         connections_held: Database connections checked out and not yet given back.
+        script: What the model is to say to it; None: what it says to all.
     """
 
-    __slots__ = ("connections_held", "ordinals", "request_id")
+    __slots__ = ("connections_held", "ordinals", "request_id", "script")
 
     def __init__(self, request_id: int) -> None:
         self.request_id = request_id
         self.ordinals: dict[str, int] = {}
         self.connections_held = 0
+        self.script: object = None
 
 
 class Witness(Protocol):
@@ -43,6 +45,9 @@ class Witness(Protocol):
 
     def level(self, name: str, change: int) -> None:
         """Take note that *change* more (or fewer, if negative) of *name* are held from now on."""
+
+    def bound(self, name: str, most: int | None) -> None:
+        """Take note that *most* more of *name* can be held at a time; None: any number."""
 
 
 _running: ContextVar[RequestState] = ContextVar("agent_perf_request")

@@ -204,6 +204,11 @@ class SchedulingLoop(ThreadlessLoop):
         if self._now_ns < due_ns:
             yield from self._end_early()
 
+    def take_pause(self) -> int:
+        """Return when the pause that has just begun is over, 0 if none has, and forget it."""
+        due_ns, self._pause_until = self._pause_until, 0
+        return due_ns
+
     def pause_all(self, latencies_ns: Iterable[int]) -> Awaitable[None]:
         """
         Take as long as the longest of *latencies_ns*: waits side by side, without tasks.

@@ -140,8 +140,7 @@ def _run(loop: SimLoop, main: Coroutine[Any, Any, T]) -> T:
         # Clients wrap what they do not know: that the server is unreachable, say.
         raise RealWorldAccess(str(refused)) from error
     _wind_down(loop)
-    if loop.refusals.first is not None:
-        raise loop.refusals.first
+    loop.refusals.require_none()
     return result
 
 

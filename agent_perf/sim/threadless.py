@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeVar, TypeVarTuple
 from agent_perf.errors import UsageError
 from agent_perf.sim.offline import OfflineLoop
 from agent_perf.sim.steps import function_name
-from agent_perf.sim.workers import WorkerPools, run_in_worker
+from agent_perf.sim.workers import Work, WorkerPools, run_in_worker
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -60,7 +60,7 @@ class ThreadlessLoop(OfflineLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Do as `call_soon`; raise RealWorldAccess if another thread calls."""
-        if self._thread_id is not None and self._thread_id != threading.get_ident():
+        if self.belongs_to_another_thread():
             self.refusals.refuse(
                 f"call_soon_threadsafe from thread {threading.current_thread().name!r}",
                 "when a thread calls is not reproducible: await its work inside the simulation",
@@ -85,6 +85,29 @@ class ThreadlessLoop(OfflineLoop):
             return func(*args)
         self._want_workers(func)
         return await run_in_worker(func, *args)
+
+    @property
+    def models_threads(self) -> bool:
+        """True if functions that are handed to threads run on modelled workers."""
+        return self._inline
+
+    def belongs_to_another_thread(self) -> bool:
+        """Return True if another thread than the caller's runs this loop."""
+        return self._thread_id is not None and self._thread_id != threading.get_ident()
+
+    def hand_over(self, executor: object, func: Callable[[], object]) -> None:
+        """Let a modelled worker of *executor* run *func*, which raises nothing, in its turn."""
+        work = Work(func)
+        self._pools.queue(work)
+        self.create_task(self._pools.run_queued(executor, work))
+
+    def begin_handed_over(self) -> None:
+        """
+        Run what was handed over and waits for its turn, up to where it waits for something.
+
+        For who blocks the loop: elsewhere threads go on meanwhile.
+        """
+        self._pools.begin_queued()
 
     def _want_workers(self, func: Callable[..., object]) -> None:
         if not self._inline:

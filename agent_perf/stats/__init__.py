@@ -15,6 +15,7 @@ from agent_perf.stats.instructions import (
     compare_instructions,
     wants_second_count,
 )
+from agent_perf.stats.load_metrics import bucket_value, hit_ratio, summarize_load, unit_of
 from agent_perf.stats.noise import NOISE_LIMITS, NOISE_ROUNDS_MIN, design_effect, metric_noise
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
@@ -25,7 +26,13 @@ from agent_perf.stats.spending import look_levels
 from agent_perf.stats.steady import StateTotal, SteadyState, WindowEffect, steady_state
 from agent_perf.stats.student_t import t_quantile
 from agent_perf.stats.suite_judgement import judge_duets
-from agent_perf.stats.summary import PATH_REQUESTS_MIN, rare_paths, summarize, work_metric
+from agent_perf.stats.summary import (
+    PATH_REQUESTS_MIN,
+    rare_paths,
+    request_metric,
+    summarize,
+    work_metric,
+)
 from agent_perf.stats.trimmed import TrimmedMean, trimmed_mean
 
 if TYPE_CHECKING:
@@ -53,6 +60,7 @@ __all__ = [
     "SteadyState",
     "TrimmedMean",
     "WindowEffect",
+    "bucket_value",
     "change_points",
     "compare_exact",
     "compare_instructions",
@@ -60,6 +68,7 @@ __all__ = [
     "direction",
     "exact_change_points",
     "find_slope",
+    "hit_ratio",
     "judge_duets",
     "look_levels",
     "metric_noise",
@@ -70,6 +79,7 @@ __all__ = [
     "paired_shift",
     "passing",
     "rare_paths",
+    "request_metric",
     "resource_duets",
     "resource_metrics",
     "robust_scale",
@@ -77,8 +87,10 @@ __all__ = [
     "samples_needed",
     "steady_state",
     "summarize",
+    "summarize_load",
     "t_quantile",
     "trimmed_mean",
+    "unit_of",
     "wants_second_count",
     "work_metric",
 ]

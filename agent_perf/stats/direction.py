@@ -18,7 +18,14 @@ class Direction(enum.Enum):
 
 
 _MORE_IS_BETTER: Final = frozenset(
-    {"success_ratio", "throughput", "work.redis_hits", "work.llm_tokens_cached"}
+    {
+        "goodput",
+        "hit_ratio",
+        "success_ratio",
+        "throughput",
+        "work.llm_tokens_cached",
+        "work.redis_hits",
+    }
 )
 _NO_FEWER: Final = frozenset({"work.events"})
 

@@ -29,6 +29,7 @@ Source: Hahn & Meeker, *Statistical Intervals* (1991), section 5.2.
 
 _COST_COUNT: Final = "llm_cost_nanousd"
 _COST_METRIC: Final = "work.llm_cost_usd"
+_REQUEST: Final = "request"
 
 
 def summarize(run: Run) -> tuple[Metric, ...]:
@@ -73,6 +74,23 @@ def work_metric(run: Run, name: str) -> Metric:
     if name == _COST_COUNT:
         return _metric(_COST_METRIC, total / NS, "usd", count)
     return _metric(f"work.{name}", total, "bytes" if name.startswith("bytes_") else "count", count)
+
+
+def request_metric(run: Run, metric: str) -> Metric | None:
+    """
+    Return the most that one request of *run* did, by a name such as ``request.llm_calls``.
+
+    It is there for targets, and no metric of a comparison: of work, the sum is compared.
+    None if the name is of another family, or the run was stored before that was counted.
+    """
+    family, _, name = metric.partition(".")
+    if family != _REQUEST or run.most is None:
+        return None
+    count = len(run.latency_ns)
+    if metric == f"{_REQUEST}.{_COST_METRIC.partition('.')[2]}":
+        return _metric(metric, run.most.get(_COST_COUNT, 0) / NS, "usd", count)
+    unit = "bytes" if name.startswith("bytes_") else "count"
+    return _metric(metric, run.most.get(name, 0), unit, count)
 
 
 def _latencies(

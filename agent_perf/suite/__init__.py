@@ -11,8 +11,16 @@ from agent_perf.suite.checks import (
     goodput_at_least,
     recovers_within,
 )
+from agent_perf.suite.command_rounds import (
+    CommandRounds,
+    CommandSide,
+    run_command,
+    run_command_rounds,
+)
+from agent_perf.suite.command_scenario import CommandScenario, command, declare_command
 from agent_perf.suite.crew import measure_tree
-from agent_perf.suite.declaration import Scenario, scenario
+from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.decorator import scenario
 from agent_perf.suite.duet import DuetPlan, Duets, RoundNote, run_duets
 from agent_perf.suite.error_cases import ErrorCase, error_cases
 from agent_perf.suite.fork import Broken, run_in_fork
@@ -24,6 +32,7 @@ from agent_perf.suite.health import (
     presence_check,
     repository_checks,
 )
+from agent_perf.suite.inside import OpenWorld, run_inside
 from agent_perf.suite.instructions import (
     CountPlan,
     InstructionCounts,
@@ -33,8 +42,10 @@ from agent_perf.suite.instructions import (
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.noise import NoiseFindings, NoisePlan, measure_noise
 from agent_perf.suite.path_targets import PATH_TARGETS
+from agent_perf.suite.promises import promised_targets
 from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
 from agent_perf.suite.runner import run_scenario
+from agent_perf.suite.scenario_check import Trial, trial_checks, try_scenarios
 from agent_perf.suite.schedule import Schedule, Turn, sequential
 from agent_perf.suite.tree import Tree, arrange, lay_out
 from agent_perf.suite.validation import CaseResult, run_cases
@@ -48,6 +59,9 @@ __all__ = [
     "CaseResult",
     "Catalog",
     "Check",
+    "CommandRounds",
+    "CommandScenario",
+    "CommandSide",
     "CountPlan",
     "CpuMode",
     "DuetPlan",
@@ -59,6 +73,7 @@ __all__ = [
     "InstructionCounts",
     "NoiseFindings",
     "NoisePlan",
+    "OpenWorld",
     "Request",
     "ResourcePlan",
     "ResourceRounds",
@@ -66,6 +81,7 @@ __all__ = [
     "Scenario",
     "Schedule",
     "Tree",
+    "Trial",
     "Turn",
     "World",
     "arrange",
@@ -73,7 +89,9 @@ __all__ = [
     "breaker_opens",
     "breaking_point",
     "capacity_of",
+    "command",
     "count_instructions",
+    "declare_command",
     "error_cases",
     "find_capacity",
     "goodput_at_least",
@@ -85,15 +103,21 @@ __all__ = [
     "measure_tree",
     "presence_check",
     "probe_at",
+    "promised_targets",
     "recovers_within",
     "repository_checks",
     "require_callgrind",
     "run_cases",
+    "run_command",
+    "run_command_rounds",
     "run_duets",
     "run_in_fork",
+    "run_inside",
     "run_load",
     "run_resource_rounds",
     "run_scenario",
     "scenario",
     "sequential",
+    "trial_checks",
+    "try_scenarios",
 ]

@@ -4,6 +4,7 @@ Opens what a scenario builds, and says what is wrong with it in a user's words.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from agent_perf.errors import AgentPerfError, BrokenError
 from agent_perf.load import Ask, Request
+from agent_perf.sim import SimLoop
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.world import World
 
@@ -54,7 +56,12 @@ def checked(name: str, request: Request) -> Request:
                 f"scenario {name}: its request function returned {answer!r} without being "
                 "awaited; make it `async def`"
             )
-        path = await answer
+        try:
+            path = await answer
+        except Exception:
+            _end_if_refused()
+            raise
+        _end_if_refused()
         if path is not None and not isinstance(path, str):
             raise BrokenError(
                 f"scenario {name}: a request returned {path!r}; want None, or a word for how it "
@@ -63,6 +70,14 @@ def checked(name: str, request: Request) -> Request:
         return path
 
     return checked_request
+
+
+def _end_if_refused() -> None:
+    # An application that answers 500 to whatever is raised would be asked hundreds of times more
+    # before it is told; each time it may do what is dear, as build what it failed to build.
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, SimLoop):
+        loop.refusals.require_none()
 
 
 def _check_parameters(name: str, request: Request) -> None:

@@ -4,21 +4,23 @@ Finds the highest rate of requests that a scenario carries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from agent_perf.errors import ConfigError, UsageError
-from agent_perf.load import Limits, Poisson, Stress
+from agent_perf.load import Course, Limits, Poisson, Stress
 from agent_perf.records import Capacity, LoadRun, Probe, Promise, Tier
 from agent_perf.sim import CpuMode
+from agent_perf.suite.capacity_search import CapacitySearch
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.loading import run_load
 
-_PROBES_MAX: Final = 64
-_MICRO: Final = 1_000_000
+_SCOUT_S: Final = 10.0
+_SCOUT_REQUESTS: Final = 1_000
 
 
-def find_capacity(
+def find_capacity(  # noqa: PLR0913 (each is optional, and named where it is given)
     scenario: Scenario,
     *,
     promise: Promise,
@@ -28,15 +30,19 @@ def find_capacity(
     for_s: float = 60.0,
     tier: Tier = Tier.CLIENT,
     cpu: CpuMode | None = None,
+    course: Course | None = None,
+    told: Callable[[Probe], None] | None = None,
 ) -> Capacity:
     """
     Return the highest rate of Poisson arrivals at which *promise* is kept, by bisection.
 
     Each probe is one simulation with the same draws, scaled, so the answer is the same on
-    every machine. Rates double from *low_hz* until one fails, so that a system is never
-    asked for far more than it carries. It is taken for granted that a rate above one that
-    fails fails too; Capacity.is_monotone tells whether what was tried agrees. Near the
-    limit a longer *for_s* gives a lower rate, for queues have more time to grow.
+    every machine. First scouts, short probes, double the rate from *low_hz* until one fails,
+    so that a system is never asked for far more than it carries, and a low rate to begin
+    with costs little; then they bisect. What they found is confirmed, and narrowed, at full
+    length. It is taken for granted that a rate above one that fails fails too;
+    Capacity.is_monotone tells whether what was tried agrees. Near the limit a longer *for_s*
+    gives a lower rate, for queues have more time to grow.
 
     Args:
         scenario: What to ask.
@@ -47,6 +53,8 @@ def find_capacity(
         for_s: How long requests arrive.
         tier: How much of the real code runs.
         cpu: As in run_load.
+        course: May end the search early: what was found until then is kept.
+        told: Called with each probe, as soon as it is known.
 
     Raises:
         ConfigError: If an argument is out of range.
@@ -56,29 +64,30 @@ def find_capacity(
         raise ConfigError(f"low_hz={low_hz}, high_hz={high_hz}; want the first below the second")
     if not 0.001 <= tolerance_ratio <= 1:
         raise ConfigError(f"tolerance_ratio={tolerance_ratio}; want 0.001 to 1")
-    tried: dict[int, Probe] = {}
 
-    def kept(rate_uhz: int) -> bool:
-        probe = tried.get(rate_uhz)
-        if probe is None:
-            rate_hz = rate_uhz / _MICRO
-            probe = probe_at(scenario, rate_hz, promise=promise, for_s=for_s, tier=tier, cpu=cpu)
-            tried[rate_uhz] = probe
-        return probe.kept
+    def attempt(rate_hz: float, length_s: float) -> tuple[Probe, LoadRun] | None:
+        run = _run_at(scenario, rate_hz, for_s=length_s, tier=tier, cpu=cpu, course=course)
+        if course is not None and course.stop:
+            return None
+        probe = _probe_of(run, rate_hz, promise=promise, for_s=length_s)
+        if told is not None:
+            told(probe)
+        return probe, run
 
-    low, high = round(low_hz * _MICRO), round(high_hz * _MICRO)
-    if kept(low):
-        # First upwards in doubles: a system at ten times its limit takes long to simulate.
-        above = min(2 * low, high)
-        while kept(above) and above < high:
-            low, above = above, min(2 * above, high)
-        high = above
-        while not tried[high].kept and (high - low) > low * tolerance_ratio:
-            if len(tried) >= _PROBES_MAX:
-                break
-            middle = (low + high) // 2
-            low, high = (middle, high) if kept(middle) else (low, middle)
-    return capacity_of(scenario.name, promise, tried.values())
+    def scout_s(rate_hz: float) -> float:
+        # Long enough for a queue to grow past the promise, and for a P95 to stand on something.
+        enough_s = max(_SCOUT_REQUESTS / rate_hz, 20 * promise.within_s)
+        return min(_SCOUT_S, enough_s, for_s)
+
+    search = CapacitySearch(attempt, low_hz=low_hz, high_hz=high_hz, for_s=for_s, scout_s=scout_s)
+    is_found = search.run(tolerance_ratio=tolerance_ratio)
+    return replace(
+        capacity_of(scenario.name, promise, search.probes(scouts=False)),
+        scouts=search.probes(scouts=True),
+        stopped="" if is_found else "the search was ended before it had found the highest rate",
+        carried=search.carried,
+        broken=search.broken,
+    )
 
 
 def capacity_of(scenario: str, promise: Promise, probes: Iterable[Probe]) -> Capacity:
@@ -115,13 +124,30 @@ def probe_at(
         UsageError: If the promise is about a path on which no request was answered.
         BrokenError: As in run_load.
     """
+    run = _run_at(scenario, rate_hz, for_s=for_s, tier=tier, cpu=cpu, course=None)
+    return _probe_of(run, rate_hz, promise=promise, for_s=for_s)
+
+
+def _run_at(
+    scenario: Scenario,
+    rate_hz: float,
+    *,
+    for_s: float,
+    tier: Tier,
+    cpu: CpuMode | None,
+    course: Course | None,
+) -> LoadRun:
     limits = Limits(in_flight_max=max(1_000, round(10 * rate_hz)))
     shape = Poisson(rate_hz=rate_hz, for_s=for_s)
-    run = run_load(scenario, shape, tier=tier, limits=limits, cpu=cpu)
+    return run_load(scenario, shape, tier=tier, limits=limits, cpu=cpu, course=course)
+
+
+def _probe_of(run: LoadRun, rate_hz: float, *, promise: Promise, for_s: float) -> Probe:
     latency = run.paths.get(promise.path) if promise.path else run.latency
     if latency is None:
+        name = "+".join(run.scenarios)
         raise UsageError(
-            f"scenario {scenario.name}: no request was answered {promise.path!r} at {rate_hz:g}/s; "
+            f"scenario {name}: no request was answered {promise.path!r} at {rate_hz:g}/s; "
             f"there were {', '.join(run.paths) or 'no words for how'}"
         )
     value_ns = getattr(latency, f"{promise.quantile}_ns")
@@ -135,6 +161,12 @@ def probe_at(
         p99_ns=latency.p99_ns,
         p999_ns=latency.p999_ns,
         kept=run.good_ratio >= promise.good_ratio_min and value_ns <= promise.within_s * 1e9,
+        for_s=for_s,
+        ended=run.latency.count,
+        mean_ns=run.latency.sum_ns // max(run.latency.count, 1),
+        operations=run.operations,
+        counts=run.counts,
+        levels=run.levels,
     )
 
 

@@ -14,7 +14,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agent_perf.errors import ConfigError, UsageError
+from agent_perf.suite.command_scenario import CommandScenario
 from agent_perf.suite.declaration import Scenario
+from agent_perf.variables import variables_set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +36,12 @@ class Catalog:
     Attributes:
         scenarios: By name, in alphabetical order.
         broken: Files that cannot be imported, likewise.
+        commands: Commands, likewise.
     """
 
     scenarios: tuple[Scenario, ...]
     broken: tuple[BrokenModule, ...]
+    commands: tuple[CommandScenario, ...] = ()
 
 
 def load_catalog(package: str, root: Path) -> Catalog:
@@ -62,12 +66,14 @@ def load_catalog(package: str, root: Path) -> Catalog:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     dotted = package.strip("/").replace("/", ".")
-    found: dict[str, Scenario] = {}
+    found: dict[str, Scenario | CommandScenario] = {}
     broken = []
     modules = sorted(info.name for info in pkgutil.walk_packages([str(folder)], f"{dotted}."))
     for name in (dotted, *modules):
         try:
-            module = importlib.import_module(name)
+            # Clients that an application makes at import want a key, and get no real one.
+            with variables_set({}):
+                module = importlib.import_module(name)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 (a file may raise anything, even SystemExit)
@@ -76,12 +82,19 @@ def load_catalog(package: str, root: Path) -> Catalog:
             broken.append(BrokenModule(name=name, message=message, traceback=text[-4000:]))
             continue
         for value in vars(module).values():
-            if isinstance(value, Scenario) and found.setdefault(value.name, value) is not value:
+            if not isinstance(value, Scenario | CommandScenario):
+                continue
+            if found.setdefault(value.name, value) is not value:
                 raise ConfigError(
                     f"two scenarios are named {value.name!r}: in {found[value.name].source} and "
                     f"{value.source}; rename one"
                 )
-    return Catalog(scenarios=tuple(found[name] for name in sorted(found)), broken=tuple(broken))
+    ordered = [found[name] for name in sorted(found)]
+    return Catalog(
+        scenarios=tuple(one for one in ordered if isinstance(one, Scenario)),
+        broken=tuple(broken),
+        commands=tuple(one for one in ordered if isinstance(one, CommandScenario)),
+    )
 
 
 def is_wanted(scenario: Scenario, benchmark: str, patterns: Sequence[str]) -> bool:

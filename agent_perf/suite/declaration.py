@@ -1,34 +1,30 @@
 """
-What a user writes: a system built in a world, and the request that is measured.
+A scenario as it was declared: a system, the load on it, and what it promises.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from agent_perf.amounts import check_target
 from agent_perf.errors import ConfigError
 from agent_perf.load import NO_LIMITS, Limits, Request, Shape
 from agent_perf.load.data import Case
 from agent_perf.sim import CpuMode, ExecutorPolicy, LatencyTable
 from agent_perf.sim.faults import Fault, check_faults
 from agent_perf.suite.checks import Check, check_checks
-from agent_perf.suite.path_targets import named_targets
 from agent_perf.suite.world import World
-
-Build = Callable[[World], AsyncIterator[Request]]
-
-_USERS: Final = (1, 50, 200)
 
 VIRTUAL_LIMIT_S: Final = 86_400.0
 """A day: longer than a soak takes, and soon over if nothing but a timer ticks."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
+NAME: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
+"""What a scenario may be called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +79,7 @@ class Scenario:
     cases: tuple[Case, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise ConfigError(
                 f"scenario name {self.name!r}; want family.name, of letters, digits and underscores"
             )
@@ -124,11 +120,10 @@ class Scenario:
         check_faults(self.faults)
         check_checks(self.checks, self.faults)
         for metric, at_most in self.targets.items():
-            if not isinstance(at_most, int | float) or not 0 < at_most < float("inf"):
-                raise ConfigError(
-                    f"scenario {self.name}: target {metric} = {at_most!r}; want a number in base "
-                    "units, finite, > 0"
-                )
+            told = f"scenario {self.name}: target {metric} = {at_most!r}"
+            if not isinstance(at_most, int | float):
+                raise ConfigError(f"{told}; want a number in base units, finite, > 0")
+            check_target(metric, at_most, told)
 
     def _check_users(self) -> None:
         if not isinstance(self.users, tuple):
@@ -150,78 +145,3 @@ def cpu_mode(name: str, whose: str) -> CpuMode:
     except ValueError:
         names = ", ".join(repr(mode.value) for mode in CpuMode)
         raise ConfigError(f"{whose}: cpu={name!r}; want one of {names}") from None
-
-
-def scenario(  # noqa: PLR0913 (each is optional, and named where it is given)
-    name: str,
-    *,
-    users: tuple[int, ...] | None = None,
-    requests: int = 600,
-    warmup: int = 1,
-    think: str | None = "think",
-    seed: int = 1,
-    tables: Mapping[str, LatencyTable] | None = None,
-    targets: Mapping[str, float] | str | None = None,
-    load: Shape | None = None,
-    limits: Limits = NO_LIMITS,
-    faults: tuple[Fault, ...] = (),
-    checks: tuple[Check, ...] = (),
-    cpu: str = "none",
-    virtual_limit_s: float = VIRTUAL_LIMIT_S,
-    executor: ExecutorPolicy = "refuse",
-    only_named: bool = False,
-    cases: tuple[Case, ...] = (),
-) -> Callable[[Build], Scenario]:
-    """
-    Make a scenario of an async generator function.
-
-    It builds the system in the world, yields the request function, and tears down::
-
-        @scenario("shop.search", targets={"latency.p95": 0.150})
-        async def search(world):
-            redis = world.redis.client()
-
-            async def request(ask):
-                hit = await redis.get(f"q:{ask.index % 10}")
-                return "miss" if hit is None else "hit"
-
-            yield request
-            await redis.aclose()
-
-    The arguments are the attributes of Scenario; *users* are 1, 50 and 200 if not given,
-    with a *load* 50. *targets* may be the name of a kind of path, as ``"cache.get"``: then
-    they are those of PATH_TARGETS.
-
-    Raises:
-        ConfigError: If a value is not valid, or the function is no async generator.
-    """
-
-    def decorate(build: Build) -> Scenario:
-        if not inspect.isasyncgenfunction(build):
-            raise ConfigError(
-                f"scenario {name}: {build.__qualname__} is no async generator function; "
-                "want `async def` with one `yield` of the request function"
-            )
-        return Scenario(
-            name=name,
-            build=asynccontextmanager(build),
-            users=users if users is not None else _USERS if load is None else _USERS[1:2],
-            requests=requests,
-            warmup=warmup,
-            think=think,
-            seed=seed,
-            tables=tables or {},
-            targets=named_targets(targets, name),
-            source=Path(inspect.getsourcefile(build) or "unknown"),
-            load=load,
-            limits=limits,
-            faults=faults,
-            checks=checks,
-            cpu=cpu_mode(cpu, f"scenario {name}"),
-            virtual_limit_s=virtual_limit_s,
-            executor=executor,
-            only_named=only_named,
-            cases=cases,
-        )
-
-    return decorate

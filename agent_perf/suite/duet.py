@@ -48,6 +48,7 @@ class DuetPlan:
         time_limit_s: Real seconds for one answer of a side.
         spares: Says which benchmarks need no measuring where they run the same code on both
             sides; None: whatever they run, all are measured.
+        on_tracing: Told how many benchmarks are looked at for that, before it takes a while.
         seed: Of the order of turns and of hashes.
     """
 
@@ -58,6 +59,7 @@ class DuetPlan:
     time_budget_s: float
     time_limit_s: float
     spares: Callable[[str], bool] | None = None
+    on_tracing: Callable[[int], None] | None = None
     seed: int = 1
 
 
@@ -289,6 +291,8 @@ class _Rounds:
         """Return the names of what may be spared and runs the same code on both sides."""
         plan = self._plan
         may = [item for item in shared if plan.spares and plan.spares(item.name)]
+        if may and plan.on_tracing is not None:
+            plan.on_tracing(len(may))
         return same_code(plan.base, plan.head, plan.package, may, time_limit_s=plan.time_limit_s)
 
     def _is_wanted(self, name: str) -> bool:

@@ -4,11 +4,20 @@ Runs scenarios under a shape of load, for as long as it takes, in bounded memory
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from agent_perf.errors import UsageError
-from agent_perf.load import NO_LIMITS, Closed, Limits, Shape, drive_for, drive_open, warm_up
+from agent_perf.load import (
+    NO_LIMITS,
+    Closed,
+    Course,
+    Limits,
+    Shape,
+    drive_for,
+    drive_open,
+    warm_up,
+)
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
@@ -19,7 +28,7 @@ from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents, stuck_explained
 from agent_perf.suite.runner import FAULT_BUCKET_NS, bucket_ns_of, opened
 from agent_perf.suite.watch import Watch, charging_of
-from agent_perf.units import NS
+from agent_perf.units import NS, format_value
 
 USERS = 50
 
@@ -37,6 +46,9 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
     good_within_s: float | None = None,
     bucket_s: float | None = None,
     cpu: CpuMode | None = None,
+    targets: Mapping[str, float] | None = None,
+    course: Course | None = None,
+    max_cost_usd: float | None = None,
 ) -> LoadRun:
     """
     Return what *scenarios* come to under *shape*.
@@ -53,6 +65,10 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         good_within_s: Longest latency of a good answer; None: any answer is good.
         bucket_s: First length of the timeline's buckets; a sixtieth of the load if None.
         cpu: What CPU time is charged for; None: as the scenarios say, which must agree.
+        targets: Metric to the worst value allowed; None: none are judged.
+        course: Told how far it is; may end it early. What was measured until then is kept.
+        max_cost_usd: Dollars of model calls after which no more requests are sent; those under
+            way are awaited. None: no limit.
 
     Raises:
         BrokenError: If a scenario itself raised.
@@ -68,6 +84,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
     first = mix[0][0]
     seed = first.seed if seed is None else seed
     charging = charging_of(first, _cpu_of(mix) if cpu is None else cpu)
+    held = Course() if course is None else course
 
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
         nonlocal offered, first_failure
@@ -79,6 +96,9 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
             good_within_ns=None if good_within_s is None else round(good_within_s * NS),
             timeline_counts=_TIMELINE_COUNTS,
         )
+        if max_cost_usd is not None:
+            most_nanousd = max_cost_usd * NS
+            held.is_enough = lambda: recorder.total("llm_cost_nanousd") > most_nanousd
         if isinstance(recorder, _ChargedRecorder):
             recorder.charging = charging
         charging.begin(loop.charge)
@@ -88,10 +108,10 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         ):
             await warm_up(desk, users=users, per_user=first.warmup)
             if isinstance(shape, Closed):
-                offered = await drive_for(desk, shape)
+                offered = await drive_for(desk, shape, held)
             else:
                 arrivals = shape.arrivals(world.draws)
-                offered = await drive_open(desk, arrivals, users=users, limits=limits)
+                offered = await drive_open(desk, arrivals, users=users, limits=limits, course=held)
             first_failure = desk.first_failure
         recording = recorder.summary()
         return recording, world.incidents.told(recording.duration_ns)
@@ -143,6 +163,17 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         first_failure=""
         if first_failure is None
         else f"{type(first_failure).__name__}: {first_failure}",
+        targets=dict(targets or {}),
+        stopped=_stopped(held, shape),
+    )
+
+
+def _stopped(course: Course, shape: Shape | Closed) -> str:
+    if course.stopped_at_ns is None:
+        return ""
+    return (
+        f"no more requests were sent after {format_value(course.stopped_at_ns / NS, 's')} of "
+        f"{format_value(shape.length_s, 's')}"
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from agent_perf.errors import BrokenError, ConfigError, SampleError
 from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.lanes import Kind
+from agent_perf.variables import variables_set
 
 _CALL_S: Final = 0.0002
 """Time that one call is to take at least: some hundred times the clock's own cost."""
@@ -41,10 +42,12 @@ def find(
     from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
     sys.path.insert(0, str(root))
-    if names:
-        return {name: get_benchmark_from_name(str(root / package), name) for name in names}
-    found = disc_benchmarks(package, ignore_import_errors=True)
-    return {item.name: item for item in found if is_wanted(item)}
+    # Clients that an application makes at import want a key, and get no real one.
+    with variables_set({}):
+        if names:
+            return {name: get_benchmark_from_name(str(root / package), name) for name in names}
+        found = disc_benchmarks(package, ignore_import_errors=True)
+        return {item.name: item for item in found if is_wanted(item)}
 
 
 def takes_part(benchmark: Any) -> bool:

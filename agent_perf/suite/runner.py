@@ -6,18 +6,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
 from agent_perf.errors import UsageError
 from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, drive_open, warm_up
-from agent_perf.measure import Recorder, Recording, current_environment
+from agent_perf.measure import Recorder, Recording
 from agent_perf.records import Run, Tier
-from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, request_scope, simulate
+from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, simulate
 from agent_perf.suite.building import built, kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
-from agent_perf.suite.incidents import BeginningLedger, Incidents, stuck_explained
+from agent_perf.suite.desk import open_desk
+from agent_perf.suite.incidents import Incidents, stuck_explained
+from agent_perf.suite.result import run_of
 from agent_perf.suite.watch import Probe, Watch, charging_of
 from agent_perf.suite.world import World
 from agent_perf.units import NS
@@ -78,28 +81,18 @@ def run_scenario(
             meter=watch.meter,
             tie_seed=tie_seed,
         )
-    return Run(
-        scenario=scenario.name,
+    run = run_of(
+        scenario,
+        recording,
+        incidents,
         users=users,
-        seed=scenario.seed,
         commit=commit,
-        environment=current_environment((scenario.source,), cpu=watch.charging.key),
-        targets=dict(scenario.targets),
-        latency_ns=recording.latency_ns,
-        path=recording.path,
-        errors=recording.errors,
-        duration_ns=recording.duration_ns,
-        counts=recording.counts,
-        details=recording.details,
-        operations=recording.operations,
-        exemplar=recording.exemplar,
-        trace_digest=recording.trace_digest,
         tier=tier,
+        cpu=watch.charging.key,
+    )
+    return replace(
+        run,
         load="" if shape is None else shape.describe(),
-        timeline=recording.timeline,
-        levels=recording.levels,
-        fault_windows=incidents.fault_windows,
-        states=incidents.states,
         checks=judge_checks(
             scenario.checks,
             recording.timeline,
@@ -174,10 +167,6 @@ async def opened(
     draws = Draws(first.seed if seed is None else seed, tables)
     world = World(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
 
-    async def think() -> None:
-        if first.think is not None:
-            await loop.pause(draws.ns(first.think))
-
     with closing(world):
         async with AsyncExitStack() as stack:
             requests = []
@@ -185,12 +174,12 @@ async def opened(
                 request = await stack.enter_async_context(built(each, world))
                 requests.append((request, weight))
             world.check_faults()
-            desk = Desk(
-                request=requests[0][0] if len(requests) == 1 else _dealt(requests, draws),
-                ledger=BeginningLedger(recorder, world.incidents.begin),
-                scope=request_scope,
-                think=think,
-                now_ns=lambda: loop.now_ns,
+            desk = open_desk(
+                world,
+                requests[0][0] if len(requests) == 1 else _dealt(requests, draws),
+                loop=loop,
+                recorder=recorder,
+                think=first.think,
             )
             yield world, desk
 

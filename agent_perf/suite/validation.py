@@ -5,6 +5,7 @@ Asks a scenario named questions, one after the other, and sees how each ends.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -65,7 +66,8 @@ def run_cases(
     """
     Return how each of *cases* ends: the scenario's request gets its text as ``ask.text``.
 
-    They share one world and follow each other, each by a user of its own, so that none
+    A scenario of one function that takes no `ask` asks whatever it asks: plain cases do not
+    concern it. They share one world and follow each other, each by a user of its own, so that none
     finds another's state by its user. An ErrorCase has a world of its own, with its own
     faults and script, in which a first question was answered before.
 
@@ -91,6 +93,12 @@ def run_cases(
 
 
 def _ask_together(scenario: Scenario, cases: Sequence[Case], tier: Tier) -> tuple[CaseResult, ...]:
+    if not _listens(scenario):
+        return tuple(
+            CaseResult(case=case, path="", error="", latency_ns=0, concerned=False)
+            for case in cases
+        )
+
     async def main(loop: SimLoop) -> tuple[CaseResult, ...]:
         recorder = _recorder(loop)
         async with opened(loop, ((scenario, 1),), recorder, tier=tier) as (_, desk):
@@ -103,6 +111,14 @@ def _ask_together(scenario: Scenario, cases: Sequence[Case], tier: Tier) -> tupl
         return tuple(_result(case, recording, number) for number, case in enumerate(cases))
 
     return _simulated(scenario, main)
+
+
+def _listens(scenario: Scenario) -> bool:
+    """Return whether the scenario's request can know what it is to ask."""
+    function: Any = inspect.unwrap(scenario.build)
+    return (
+        not inspect.iscoroutinefunction(function) or "ask" in inspect.signature(function).parameters
+    )
 
 
 def _ask_alone(scenario: Scenario, case: ErrorCase, tier: Tier) -> CaseResult:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +21,10 @@ import msgspec
 from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
-from agent_perf.records import Failure, ResourceRun, Run, Tier, benchmark_name
+from agent_perf.records import CommandSpec, Failure, ResourceRun, Run, Tier, benchmark_name
 from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import is_wanted, load_catalog
+from agent_perf.suite.command_scenario import CommandScenario
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import Broken, run_in_fork
 from agent_perf.suite.rehearsal import import_early
@@ -73,18 +76,21 @@ class Event:
     Attributes:
         kind: ``found`` (all benchmarks to run), ``kept`` (one is stored already),
             ``imports`` (modules that benchmarks import late), ``started``, ``run`` or
-            ``failed`` (one began, ended, gave no value).
+            ``failed`` (one began, ended, gave no value), ``commands`` (those to be executed,
+            which is not the worker's task).
         names: Benchmarks, or for ``kept`` a Run.key, or for ``imports`` modules.
         run: For ``run``.
         resources: For ``run``, if they were asked for.
         failure: For ``failed``.
+        commands: For ``commands``.
     """
 
-    kind: Literal["found", "kept", "imports", "started", "run", "failed"]
+    kind: Literal["found", "kept", "imports", "started", "run", "failed", "commands"]
     names: tuple[str, ...] = ()
     run: Run | None = None
     resources: ResourceRun | None = None
     failure: Failure | None = None
+    commands: tuple[CommandSpec, ...] = ()
 
 
 def main() -> None:
@@ -116,6 +122,8 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         if is_wanted(scenario, name, order.only)
     ]
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
+    if catalog.commands:
+        _tell_commands(order, catalog.commands, tell)
     todo = []
     for scenario, users, name in wanted:
         key = f"{name}-{_environment_key(scenario, order.cpu)}"
@@ -131,6 +139,21 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
             _await_turn(order.core)
         tell(Event(kind="started", names=(name,)))
         tell(_measure(order, scenario, users, name))
+
+
+def _tell_commands(
+    order: Order, commands: Sequence[CommandScenario], tell: Callable[[Event], None]
+) -> None:
+    specs = []
+    for one in commands:
+        if not order.only or any(fnmatchcase(one.name, pattern) for pattern in order.only):
+            try:
+                specs.append(one.spec())
+            except Exception as error:  # noqa: BLE001 (it is a user's function; told as broken)
+                text = "".join(traceback.format_exception(error))[-4000:]
+                message = f"{type(error).__name__}: {error}"
+                tell(_failed(order, one.name, "raised", message, text))
+    tell(Event(kind="commands", names=tuple(one.name for one in specs), commands=tuple(specs)))
 
 
 def _environment_key(scenario: Scenario, cpu: CpuMode | None) -> str:
@@ -166,13 +189,13 @@ def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
     return _failed(order, name, answer.category, answer.message, answer.traceback)
 
 
-def _failed(order: Order, name: str, category: str, message: str, traceback: str = "") -> Event:
+def _failed(order: Order, name: str, category: str, message: str, trace: str = "") -> Event:
     failure = Failure(
         benchmark=name,
         commit=order.commit,
         category=category,
         message=message,
-        traceback=traceback,
+        traceback=trace,
     )
     return Event(kind="failed", names=(name,), failure=failure)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
+from agent_perf.amounts import seconds_of
 from agent_perf.errors import UsageError
 from agent_perf.records import Tier
 from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
@@ -18,6 +19,7 @@ from agent_perf.units import NS
 
 if TYPE_CHECKING:
     from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimPusher, SimRedis
+    from agent_perf.sim.egress import Egress
     from agent_perf.sim.wire import Network
 
 S = TypeVar("S")
@@ -54,6 +56,7 @@ class World:
     ) -> None:
         self._loop = loop
         self._charging = charging
+        self._egress: Egress | None = None
         self.tier = tier
         self.draws = draws
         self.witness = witness
@@ -77,10 +80,37 @@ class World:
         await self._loop.pause(self.draws.ns(operation))
         self.witness.span(operation, start_ns, self._loop.now_ns, detail)
 
-    async def tool(self, name: str) -> None:
-        """Call tool *name*: one unit of work, and a drawn latency of ``tool.call``."""
+    def tool(self, name: str, latency: str | float | None = None) -> Awaitable[None]:
+        """
+        Call tool *name*, if awaited: one unit of work, and a latency.
+
+        With a *latency*, ``"31ms"`` or in seconds, a call takes just that, and without one a draw
+        of ``tool.call``. Not awaited, it declares the latency of a tool of the system's own: from
+        the model's call until its result is sent to the model, that much time passes at least.
+
+        Raises:
+            ConfigError: If *latency* is no time.
+        """
+        if latency is None:
+            return self._call_tool(name, None)
+        latency_ns = round(seconds_of(latency, f"world.tool({name!r}): latency") * NS)
+        from agent_perf.sim.services.llm.tools import DeclaredTool
+
+        tools = self.llm.tools
+        tools.declare(name, latency_ns)
+        self.llm.watch_tools()
+
+        def call() -> Awaitable[None]:
+            tools.take_back(name)
+            return self._call_tool(name, latency_ns)
+
+        return DeclaredTool(call)
+
+    async def _call_tool(self, name: str, latency_ns: int | None) -> None:
         self.witness.count("tool_calls", 1, name)
-        await self.sleep("tool.call", name)
+        start_ns = self._loop.now_ns
+        await self._loop.pause(self.draws.ns("tool.call") if latency_ns is None else latency_ns)
+        self.witness.span("tool.call", start_ns, self._loop.now_ns, name)
 
     def charge(self, cpu_s: float) -> None:
         """
@@ -130,6 +160,16 @@ class World:
         """
         self.incidents.note_state(name, state)
 
+    def check_tools(self) -> None:
+        """
+        Check, at the end, that each tool with a latency was one of the system's.
+
+        Raises:
+            BrokenError: If one was probably misspelt.
+        """
+        if "llm" in vars(self):
+            self.llm.tools.check()
+
     def check_faults(self) -> None:
         """
         Check that the faults concern something that is there, now that all is built.
@@ -139,8 +179,30 @@ class World:
         """
         self.incidents.check_names(self.http.hosts() if "http" in vars(self) else ())
 
+    def catch_egress(self) -> None:
+        """
+        Let clients that the system makes itself reach this world's services, until it is closed.
+
+        Raises:
+            UsageError: At tier ``stub``, where there are no clients.
+        """
+        if self.tier is Tier.STUB:
+            raise UsageError(
+                "tier 'stub' puts stubs in the place of clients, and an application makes its "
+                "clients itself; run this scenario on tier 'client' or 'wire'"
+            )
+        if self._egress is None:
+            from agent_perf.sim.egress import Egress
+
+            self._egress = Egress(self, tier_is_wire=self.tier is Tier.WIRE)
+            self._egress.open()
+            if "llm" in vars(self):
+                self.llm.watch_tools()
+
     def close(self) -> None:
         """Give back what services hold of the real machine: the database's scratch files."""
+        if self._egress is not None:
+            self._egress.close()
         if "database" in vars(self):
             self.database.close()
         if "network" in vars(self):
@@ -214,7 +276,10 @@ class World:
             return self._host("llm", StubLlm(self.http, self.draws, self.witness))
         from agent_perf.sim import SimLlm
 
-        return self._host("llm", SimLlm(self.http, self.draws, self.witness))
+        llm = self._host("llm", SimLlm(self.http, self.draws, self.witness))
+        if self._egress is not None:
+            llm.watch_tools()
+        return llm
 
     @cached_property
     def pusher(self) -> SimPusher:

@@ -72,23 +72,36 @@ def test_compare_tells_the_rise(measured: Asv) -> None:
 
 def test_published_site_has_our_page(measured: Asv) -> None:
     """
-    ``asv publish`` gives a site with our pages: the verdict, the target that is missed; the
-    commit that changed the latency.
+    ``asv publish`` gives a site with our pages: a start page with verdict, target and past,
+    and ways to asv's graph of it; the verdict, the commit that changed the latency.
     """
     done = measured("publish")
-    changes = (measured.root / ".asv" / "html" / "agent-perf-history.html").read_text("utf-8")
-    page = (measured.root / ".asv" / "html" / "agent-perf.html").read_text("utf-8")
-    index = (measured.root / ".asv" / "html" / "index.html").read_text("utf-8")
+    folder = measured.root / ".asv" / "html"
+    start, page, changes, index = (
+        (folder / f"{name}.html").read_text("utf-8")
+        for name in ("agent-perf", "agent-perf-verdict", "agent-perf-history", "index")
+    )
+    head = commits(measured)[-1]
 
     assert 0 == done.returncode, done.stdout
+    assert "FAIL" in start
+    assert "Now 20&nbsp;ms" in start.replace("\xa0", "&nbsp;")
+    assert "shop.search@2, P95 latency" in start
+    assert "Ask twice" in start
+    assert f"p-percentile=%27p50%27&amp;commits={head[:8]}" in start
+    assert "index.html#shop.Search.track_latency?p-users=2&amp;p-percentile=%27p95%27" in start
+    assert 'href="agent-perf-verdict.html"' in start
+    assert 'href="agent-perf.html"' in page
+    assert 'href="agent-perf.html"' in changes
     assert "FAIL" in page
     assert "shop.search@2" in page
-    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "http://" not in (start + page).replace("http://www.w3.org", "")
     assert 'href="#/agent-perf"' in index
+    assert 'href="#/agent-perf-verdict"' in index
     assert 'href="#/agent-perf-history"' in index
     assert "1 of 2 commits made it slower or dearer" in changes
     assert "shop.Search.track_latency" in changes
-    assert "report.json" not in page + changes, "no such file lies on asv's site"
+    assert "report.json" not in start + page + changes, "no such file lies on asv's site"
 
 
 def test_check_refuses_coroutines(shop: Asv) -> None:

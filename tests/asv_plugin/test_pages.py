@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent_perf.asv_plugin.pages import verdict_page, version_pages
+from agent_perf.asv_plugin.pages import verdict_view, version_views
 from agent_perf.config import Config
 from agent_perf.history import AsvShelf, AsvValue
 from agent_perf.records import Evidence
+from agent_perf.report import render
 
 
 def value(version: str, seconds: float, requirement: str = "redis") -> AsvValue:
@@ -28,9 +29,10 @@ def test_nothing_stored_is_no_pass(tmp_path: Path) -> None:
     """
     Without a stored run the page says that nothing was measured.
     """
-    page = verdict_page(tmp_path, Config(), {"c" * 40: "A commit"}, "shop")
+    view = verdict_view(tmp_path, Config(), {"c" * 40: "A commit"}, "shop")
 
-    assert "NOTHING MEASURED" in page
+    assert "NOTHING MEASURED" in render(view, "html")
+    assert () == view.rows
 
 
 def test_versions_and_their_steps() -> None:
@@ -39,7 +41,8 @@ def test_versions_and_their_steps() -> None:
     how much.
     """
     values = (value("7.1.0", 30e-6), value("8.0.0", 45e-6), value("8.1.0", 46e-6))
-    pages = version_pages(AsvShelf(values=values, skipped=()))
+    views = version_views(AsvShelf(values=values, skipped=()))
+    pages = {name: render(view, "html") for name, view in views.items()}
 
     assert ["redis"] == list(pages)
     assert "redis 8.0.0" in pages["redis"]
@@ -52,4 +55,4 @@ def test_one_version_is_no_history() -> None:
     """
     values = (value("7.1.0", 30e-6), value("", 30e-6, "httpx"))
 
-    assert {} == version_pages(AsvShelf(values=values, skipped=()))
+    assert {} == version_views(AsvShelf(values=values, skipped=()))

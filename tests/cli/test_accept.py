@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from click import BadParameter
 from click.testing import CliRunner
 
 from agent_perf.cli.accept import accept_commands
-from agent_perf.cli.keeping import accept as accept_verb
+from agent_perf.cli.verbs.accept import verb as accept_verb
 from agent_perf.errors import ConfigError, UsageError
 from agent_perf.waivers import load_accepted
 from tests.cli.test_bad_input import agent_perf
@@ -76,6 +77,7 @@ def ask(*arguments: str) -> BaseException | None:
         (("a", "b"), "Christmas", "x", "'Christmas' does not match the format '%Y-%m-%d'"),
         (("a", "b"), LATER, " ", "reason is empty; say why"),
         (("a", "b", "--at-most", "much"), LATER, "x", "limit 'much'; want a percentage"),
+        (("a", "latncy.p95"), LATER, "x", "did you mean 'latency'?"),
     ],
 )
 def test_what_cannot_be_accepted(project: Path, names, until, reason, said) -> None:
@@ -122,10 +124,47 @@ def test_commands_are_for_the_shell() -> None:
     """
     A name with signs that a shell would read is quoted, and of many only some are shown.
     """
-    first, *rest = accept_commands([("test_get[a b]", "wall.median")] * 9)
+    failing = [(f"test_get[a {index}]", "wall.median") for index in range(9)]
+    first, *rest = accept_commands(failing)
 
-    assert first.line.startswith("agent-perf accept 'test_get[a b]' wall.median --reason '...'")
-    assert 5 == len(rest)
+    assert first.line.startswith("agent-perf accept 'test_get[a 0]' wall.median --reason '...'")
+    assert 2 == len(rest)
+
+
+def test_one_command_accepts_a_benchmark(project: Path) -> None:
+    """
+    All metrics that fail of a benchmark are one command, and it writes an entry for each.
+    """
+    metrics = ["latency.p95", "work.db_statements", "work.llm_tokens_in"]
+    (command,) = accept_commands([("agent.chat@50", metric) for metric in metrics])
+    words = shlex.split(command.line.replace("'...'", "'issue 7'"))
+    error = ask(*words[2:])
+    waivers = load_accepted(project / FILE).waivers
+
+    assert ["agent-perf", "accept", "agent.chat@50", *metrics] == words[:6]
+    assert error is None
+    assert metrics == [one.metric for one in waivers]
+    assert {"agent.chat@50"} == {one.benchmark for one in waivers}
+
+
+def test_many_metrics_are_named_by_family() -> None:
+    """
+    A benchmark of which nearly everything fails is accepted by families of metrics.
+    """
+    failing = [("agent.chat@50", f"work.count_{index}") for index in range(6)]
+    (command,) = accept_commands([*failing, ("agent.chat@50", "latency.p95")])
+
+    assert "accept agent.chat@50 'work.*' latency.p95 --reason" in command.line
+
+
+def test_nothing_is_written_of_a_part(project: Path) -> None:
+    """
+    If one of the metrics cannot be accepted, none is.
+    """
+    error = ask("agent.chat@50", "latency.p95", " ", "--reason", "x", "--until", LATER)
+
+    assert isinstance(error, ConfigError | UsageError)
+    assert not (project / FILE).exists()
 
 
 @pytest.mark.slow

@@ -58,9 +58,9 @@ def shop(tmp_path: Path) -> Path:
         (("compare", "nowhere"), "no commit 'nowhere'"),
         (("compare", "HEAD", "HEAD"), "base and head are both"),
         (("compare", "baseline:none"), "no baseline 'none'"),
-        (("compare", "--time-budget", "soon"), "'soon' is not a valid float"),
-        (("compare", "--time-budget", "nan"), "'nan' is no number"),
-        (("frobnicate",), "No such command 'frobnicate'"),
+        (("compare", "--time-budget", "soon"), "'soon' is no length of time"),
+        (("compare", "--time-budget", "nan"), "'nan' is no length of time"),
+        (("frobnicate",), "No such verb 'frobnicate'"),
         (("run", "--jobs", "0"), "0 is not in the range"),
         (("baseline", "create", "../x"), "baseline name '../x'"),
     ],
@@ -81,8 +81,8 @@ def test_an_unknown_key_ends_with_2(shop) -> None:
     done = agent_perf(shop, "run")
 
     assert 2 == done.returncode
-    assert "unknown key 'time_limits' in agent-perf.toml; did you mean 'time_limit_s'?" in (
-        done.stderr
+    assert (
+        "agent-perf.toml:1: unknown key 'time_limits'; did you mean 'time_limit_s'?" in done.stderr
     )
 
 
@@ -126,6 +126,18 @@ def test_a_shallow_clone_says_how_to_deepen(shop, tmp_path) -> None:
 
     assert 2 == done.returncode
     assert "git fetch --unshallow" in done.stderr
+
+
+def test_a_change_of_the_benchmarks_alone_is_told(shop) -> None:
+    """Both sides are measured with today's: that nothing changed does not mean what it seems to."""
+    write(shop, "benchmarks/data.txt", "more")
+    commit(shop, "More data")
+
+    done = agent_perf(shop, "compare", "--exact-only")
+
+    assert 0 == done.returncode
+    assert "differ in benchmarks/ alone" in done.stdout + done.stderr
+    assert "what is to be compared belongs outside of it" in done.stdout + done.stderr
 
 
 def test_uncommitted_changes_are_told(shop) -> None:
@@ -250,7 +262,7 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(shop) -> None:
     )
     try:
         deadline = time.monotonic() + 60
-        while not list((shop / ".agent-perf").rglob("*@5-*.json")):
+        while not list((shop / ".agent-perf/results").rglob("*@5-*.json")):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -260,4 +272,4 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(shop) -> None:
 
     assert 130 == process.returncode
     assert "interrupted; what was finished is kept" in said
-    assert 2 == len(list((shop / ".agent-perf").rglob("*.json")))
+    assert 2 == len(list((shop / ".agent-perf/results").rglob("*.json")))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agent_perf.cli.keeping import baseline
+from agent_perf.cli.verbs.baseline import verb as baseline
 from agent_perf.codec import BaselineFile
 from agent_perf.gate import Baselines
 from tests.shop import git

@@ -185,3 +185,14 @@ def test_sessions_are_kept_and_the_last_one_counts(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(StoreError, match="is not a whole agent-perf file"):
         store.latest()
+
+
+def test_a_file_that_does_not_import_ends_with_3(shop) -> None:
+    """Nothing is measured before it is mended: not "too noisy", but broken, with its name."""
+    write(shop, "benchmarks/worse.py", "import nothing_of_that_name\n")
+    done = agent_perf(shop, "doctor", "--format", "json")
+
+    assert BROKEN == done.returncode
+    checks = {one["name"]: one for one in json.loads(done.stdout)["checks"]}
+    assert "broken" == checks["Scenarios"]["fitness"]
+    assert "nothing_of_that_name" in checks["Scenarios"]["found"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
 from agent_perf import codec
-from agent_perf.cli.load_options import LoadOptions, promise_of, shape_of
+from agent_perf.cli.load_options import LoadOptions, shape_of
+from agent_perf.cli.load_targets import promise_of, targets_of
 from agent_perf.cli.load_text import sparkline
 from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.errors import UsageError
@@ -25,7 +28,15 @@ from tests.suite.test_loading import other, queue
 
 def options(**given) -> LoadOptions:
     nothing = dict.fromkeys(LoadOptions.__slots__)
-    given = {"speed": 1.0, "closed": False, "find_knee": False, "tier": "client", **given}
+    given = {
+        "targets": (),
+        "own_targets": True,
+        "speed": 1.0,
+        "closed": False,
+        "find_knee": False,
+        "tier": "client",
+        **given,
+    }
     return LoadOptions(**{**nothing, **given})
 
 
@@ -37,14 +48,14 @@ def shop(tmp_path_factory) -> Path:
 def test_a_load_is_printed_and_written(shop) -> None:
     """
     The table has rate, goodput, percentiles and a timeline; one file is the whole record,
-    one beside it its picture, and both are named.
+    one beside it its picture, and the page in its folder is named.
     """
     done = agent_perf(
         shop, "load", "shop.answer", "--shape", "spike", "--for", "12", "--within", "0.015"
     )
     folder = shop / "reports/load"
     run = codec.load_load_run((folder / "shop.answer.json").read_bytes(), "it")
-    told = f"written to {folder / 'shop.answer.json'} and {folder / 'shop.answer.svg'}"
+    told = f"report: {folder / 'shop.answer/index.html'}"
 
     assert (0, told) == (done.returncode, done.stderr.strip())
     assert (folder / "shop.answer.svg").read_text() == draw_load(run)
@@ -143,7 +154,7 @@ def test_the_highest_rate_is_searched(shop) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("shop.gone",), "no scenario 'shop.gone'; there are shop.answer"),
+        (("shop.gone",), "no scenario 'shop.gone'; did you mean 'shop.answer'"),
         (("shop.answer", "--rate", "nan"), "rate_hz=nan"),
         (("shop.answer", "--trace", "gone.jsonl"), "cannot read gone.jsonl"),
         (("shop.answer", "shop.answer=2"), "scenario 'shop.answer' is named twice"),
@@ -257,19 +268,112 @@ def test_a_load_without_an_answer_is_broken(shop) -> None:
 
     assert 3 == done.returncode
     assert "offered" in done.stdout
-    assert "requests was answered: the first failed with ValueError" in done.stderr
+    assert "requests was answered: the first failed with ValueError" in done.stdout
+
+
+def test_a_missed_target_fails_and_the_report_can_be_written_again(shop, tmp_path) -> None:
+    """
+    One line, exit code 1, a page; `report FILE.json` says the same of the record, without a run.
+    """
+    done = agent_perf(
+        shop, "load", "shop.answer", "--rate", "30", "--for", "6", "--target", "p95<1ms"
+    )
+    record = shop / "reports/load/shop.answer.json"
+    page = (shop / "reports/load/shop.answer/index.html").read_text()
+    again = agent_perf(shop, "report", str(record), "--reports", str(tmp_path))
+
+    assert (1, 1) == (done.returncode, again.returncode)
+    assert "FAIL shop.answer latency.p95 observed=" in done.stdout
+    assert done.stdout == again.stdout
+    assert "the target of" in page
+    assert (tmp_path / "load/shop.answer/index.html").is_file()
+
+
+def test_a_load_ends_when_its_time_is_over(shop) -> None:
+    """
+    A day's load with a second to run in: told, kept, and no pass.
+    """
+    done = agent_perf(
+        shop, "load", "shop.answer", "--rate", "50", "--for", "86400", "--time-budget", "0.5"
+    )
+    path = shop / "reports/load/shop.answer.json"
+    run = codec.load_load_run(path.read_bytes(), "it")
+
+    assert 4 == done.returncode
+    assert "note: no more requests were sent after" in done.stderr
+    assert 0 < run.latency.count == run.offered
+
+
+def test_a_rate_that_is_not_carried_is_a_missed_target(shop) -> None:
+    """
+    If even the lowest rate breaks the promise, a search ends with 1, and says why.
+    """
+    done = agent_perf(
+        shop,
+        "load",
+        "shop.answer",
+        "--find-knee",
+        "--target",
+        "p95<1ms",
+        "--rate",
+        "5",
+        "--for",
+        "5",
+    )
+
+    assert 1 == done.returncode
+    assert "carries not even the lowest rate" in done.stdout
+    assert "FAIL shop.answer latency.p95 observed=" in done.stdout
 
 
 def test_targets_are_read() -> None:
     """
-    Seconds or milliseconds; anything else is refused with an example.
+    Short names are completed, seconds or milliseconds; a search's promise is made of them.
     """
-    assert Promise(quantile="p95", within_s=0.15) == promise_of("p95=0.15")
-    assert Promise(quantile="p99", within_s=0.15) == promise_of("p99=150ms")
-    assert Promise(path="miss", within_s=0.15) == promise_of("miss.p95=0.15")
-    for wrong in (None, "p95", "p95=soon", "p95=0", "p94=1", "p95=1.2.3", "p95<1"):
-        with pytest.raises(UsageError, match="want|no number"):
-            promise_of(wrong)
+    assert {"latency.p95": 0.15, "error_ratio": 0.001} == targets_of(
+        ["p95=0.15", "error_ratio<0.1%"]
+    )
+    assert {"latency.miss.p99": 0.15} == targets_of(["miss.p99<150ms"])
+    assert {"resources.db_in_use.peak": 25.0} == targets_of(["db_in_use.peak <= 25"])
+    assert {"dropped_ratio": 0.0, "throughput": 20.0} == targets_of(
+        ["dropped_ratio=0", "throughput>=20"]
+    )
+    assert Promise(quantile="p99", within_s=0.15) == promise_of(targets_of(["p99=150ms"]))
+    assert Promise(path="miss", within_s=0.15, good_ratio_min=0.9) == promise_of(
+        targets_of(["miss.p95=0.15", "error_ratio=0.1"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["p95"], "want one as p95<150ms"),
+        (["p95=soon"], "duration 'soon'"),
+        (["p95=0"], "want it finite, > 0"),
+        (["p94=1"], "'p94'; want one of p50"),
+        (["p95=1.2.3"], "duration '1.2.3'"),
+        (["p95>1"], "less is better; want '<'"),
+        (["throughput<5"], "more is better; want '>'"),
+        (["eror_ratio<1%"], "did you mean 'error_ratio'"),
+        (["work.llm_calls<2"], "no metric 'work.llm_calls'"),
+        (["p95<1", "latency.p95<2"], "has a target already"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(texts, said: str) -> None:
+    """
+    What is no target, bounds the wrong side or is there twice is named, with the way out.
+    """
+    with pytest.raises(UsageError, match=re.escape(said)):
+        targets_of(texts)
+
+
+def test_a_search_wants_one_latency() -> None:
+    """
+    Without a latency, with two, or with what a search does not look for, there is no promise.
+    """
+    for texts in ([], ["p95<1", "p99<2"], ["p95<1", "throughput>5"], ["mean<1"]):
+        with pytest.raises(UsageError, match="--find-knee|a search wants"):
+            promise_of(targets_of(texts))
 
 
 def test_logs_are_told_once_with_how_often() -> None:
@@ -291,6 +395,26 @@ def test_logs_are_told_once_with_how_often() -> None:
         "7 x ERROR shop: lost (ValueError: gone)",
         "1 x ERROR shop: once",
     ]
+
+
+def test_what_is_printed_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    An application that prints with each request does not get between the answer's lines: how
+    many lines there were is told, and the first; whoever keeps the stream may write later.
+    """
+    lines: list[str] = []
+    with tallied_logs(lines):
+        print("\n  Entered")  # noqa: T201  # As applications do.
+        print("verbose mode.")  # noqa: T201  # As applications do.
+        kept = sys.stdout
+        for _ in range(1200):
+            sys.stdout.write("prompt ä\n")
+        sys.stdout.buffer.write(b"bytes\xff\n")
+        print("x" * 100_000, end="")  # noqa: T201  # As applications do.
+    kept.write("bye\n")
+
+    assert ["1,204 lines printed, the first: Entered"] == lines
+    assert "" == capsys.readouterr().out
 
 
 def test_a_sparkline_is_scaled_to_its_largest() -> None:

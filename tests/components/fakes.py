@@ -34,6 +34,9 @@ class Counts:
     def level(self, name: str, change: int) -> None:
         """Levels neither."""
 
+    def bound(self, name: str, most: int | None) -> None:
+        """Nor what bounds them."""
+
 
 def constant_draws(**latency_s: float) -> Draws:
     """Return draws in which ``redis_trip=0.001`` makes every redis.trip last 1 ms."""

@@ -1,4 +1,4 @@
-"""What docs/components/*.md show runs as it stands there."""
+"""What the pages of components show runs as it stands there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.services.addresses import POSTGRES, REDIS, why_not
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs" / "components").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs/components").glob("*.md")), ROOT / "docs/reference/components.md"]
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -60,12 +60,14 @@ def _main(path: str) -> None:
     code = compile(source, path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     space: dict[str, object] = {"__name__": "__main__", "__file__": path}
 
-    async def run() -> None:
-        result = eval(code, space)
-        if inspect.isawaitable(result):
+    # A block without such an ``await`` runs here, and may start a loop itself.
+    result = eval(code, space)
+    if inspect.isawaitable(result):
+
+        async def run() -> None:
             await result
 
-    asyncio.run(run())
+        asyncio.run(run())
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def test_unequal_counts_are_told() -> None:
     decision = decide(replace(timed, head=timed.head[:6]))
 
     assert (
-        "10 files of the base and 6 of the head: of either the first 6 are compared"
+        "10 processes of the base and 6 of the head: of either the first 6 are compared"
     ) in decision.warnings
     assert 6 == decision.comparisons[0].sample_count
 
@@ -170,10 +170,10 @@ def test_one_process_counts_once() -> None:
     """
     twice = (file("base", 0), replace(file("base", 0), source="copy.json"))
 
-    with pytest.raises(UsageError, match=r"copy.json and base-0.json hold the same times"):
+    with pytest.raises(UsageError, match=r"base-0.json and copy.json hold the same times"):
         TimedSides(base=twice, head=(file("head", 0),))
-    with pytest.raises(UsageError, match="0 files of the base"):
-        TimedSides(base=(), head=(file("head", 0),))
+    with pytest.raises(UsageError, match="no file of the head"):
+        TimedSides(base=(file("base", 0),), head=())
 
 
 def test_what_one_side_has_is_new_or_missing() -> None:
@@ -181,19 +181,33 @@ def test_what_one_side_has_is_new_or_missing() -> None:
     A benchmark of the head alone is new, one of the base alone is missing and warned of.
     """
     timed = sides()
-    renamed = replace(
-        timed,
-        head=tuple(
-            replace(one, timings=(replace(one.timings[0], benchmark="test_b"),))
-            for one in timed.head
-        ),
+    more = {"base": "test_old", "head": "test_b"}
+    base, head = (
+        tuple(
+            replace(one, timings=(*one.timings, replace(one.timings[0], benchmark=more[side])))
+            for one in getattr(timed, side)
+        )
+        for side in more
     )
-    decision = decide(renamed)
+    decision = decide(TimedSides(base=base, head=head))
 
-    assert {NAME: Verdict.MISSING, "test_b": Verdict.NEW} == {
+    assert {NAME: Verdict.UNCHANGED, "test_old": Verdict.MISSING, "test_b": Verdict.NEW} == {
         one.benchmark: one.verdict for one in decision.comparisons
     }
-    assert f"{NAME} is timed on the base only" in decision.warnings
+    assert "test_old is timed on the base only" in decision.warnings
+
+
+def test_nothing_in_common_is_no_pass() -> None:
+    """
+    Where each side has names of its own there is nothing to judge, and that is an error.
+    """
+    timed = sides()
+    renamed = tuple(
+        replace(one, timings=(replace(one.timings[0], benchmark="b"),)) for one in timed.head
+    )
+
+    with pytest.raises(UsageError, match=r"no benchmark in common: .*lru.* in base-0.json, b in"):
+        decide(replace(timed, head=renamed))
 
 
 def test_other_settings_are_told() -> None:

@@ -82,3 +82,18 @@ def test_what_matches_or_is_measured_elsewhere_is_not() -> None:
     )
     assert () == warnings({"resources.*": "20%", "wall.median": "30%"}, {})
     assert () == warnings({}, slip, broken)
+
+
+def test_a_slip_is_told_where_only_exact_ones_were_measured() -> None:
+    """
+    Without sampled benchmarks a slip in a metric that exact ones have is told all the same, and
+    nothing is said of what only sampled ones may have.
+    """
+    limits = {"latency.pp95": "20%", "cpu.totl": "20%", "*.p42": "20%"}
+    policy = make_policy(limits, {})
+    head = replace(OLD, commit=HEAD)
+    decision = judge([OLD], [head], (), (), policy, base_label=BASE, head_label=HEAD)
+
+    (said,) = unmatched(decision, policy, exact={OLD.benchmark})
+    assert said.startswith("limit for 'latency.pp95' matches nothing that was judged")
+    assert () == unmatched(decision, policy, exact=set())

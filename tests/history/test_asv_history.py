@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ INDEX = {
     "a.peakmem_x": {"unit": "bytes", "type": "peakmemory", "version": "v1"},
     "a.track_count": {"unit": "count", "type": "track", "version": "v1"},
     "a.track_p95": {"unit": "ms", "type": "track", "version": "v1", "scenario": "shop.answer"},
+    "a.C.track_latency": {
+        "unit": "ms",
+        "type": "track",
+        "version": "v1",
+        "scenario": "shop.answer",
+        "targets": {"latency.p95": 0.150, "latency.p99": None},
+    },
     "a.track_noise": {"unit": "ms", "type": "track", "version": "v1"},
 }
 
@@ -163,3 +171,25 @@ def test_nothing_there(tmp_path: Path) -> None:
         NothingMeasuredError, match=r"\(1 not read, the first: .*cut\.json is not a"
     ):
         read_asv_history(tmp_path, [Commit(id="f" * 40, subject="", time_s=0)])
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_scenarios_bring_their_targets(tmp_path: Path, *, configured: bool) -> None:
+    """
+    What a scenario promises holds for its own percentile at each load, in seconds; what the
+    project configures for the benchmark comes first.
+    """
+    params = [["1", "200"], ["'p50'", "'p95'"]]
+    write(tmp_path, 1, {"a.C.track_latency": [[10, 20, 30, 40], params, "v1"]})
+
+    def targets(benchmark: str, declared: Mapping[str, float]) -> dict[str, float]:
+        return dict(declared) | ({"latency.p50": 0.1} if benchmark == "shop.answer@200" else {})
+
+    history = read_asv_history(tmp_path, targets=targets if configured else None)
+
+    assert {
+        "a.C.track_latency(1, 'p50')": None,
+        "a.C.track_latency(1, 'p95')": 0.150,
+        "a.C.track_latency(200, 'p50')": 0.1 if configured else None,
+        "a.C.track_latency(200, 'p95')": 0.150,
+    } == {track.benchmark: track.target for track in history.tracks}

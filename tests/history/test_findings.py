@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from agent_perf.history import History, Track, find_changes
+from agent_perf.history.events import Located, group_events
 from agent_perf.records import Acknowledged, Event, Evidence
 from agent_perf.repository import Commit
+from agent_perf.stats import ChangePoint
 
 COUNT = 120
 
@@ -67,6 +70,40 @@ def test_changes_of_one_commit_are_one_event() -> None:
         event.worse,
         newest.worse,
     )
+
+
+def test_two_changes_of_one_metric_stay_two() -> None:
+    """
+    Two changes of one metric whose intervals share the commit at which others changed are two
+    events: the nearer one goes there.
+    """
+    others = [make_track(np.ones(COUNT), benchmark=f"a.time_sure{one}") for one in (1, 2)]
+    track = make_track(np.ones(COUNT))
+    points = [
+        ChangePoint(
+            index=index,
+            earliest=index - 6,
+            latest=index + 6,
+            before=before,
+            after=after,
+            change_ratio=after / before - 1,
+            interval=(0.1, 0.9),
+            count_before=20,
+            count_after=20,
+            settled=True,
+        )
+        for index, before, after in ((55, 1.0, 1.3), (61, 1.3, 1.8))
+    ]
+    sure = replace(points[0], index=60, earliest=60, latest=60)
+    history = make_history(*others, track)
+    located = [Located(track=track, point=point) for point in points]
+    located += [Located(track=other, point=sure) for other in others]
+    events, _ = group_events(history, located, ())
+
+    assert [60, 55] == places(events)
+    assert [["a.time_sure1", "a.time_sure2", "a.time_x"], ["a.time_x"]] == [
+        sorted(change.benchmark for change in event.changes) for event in events
+    ]
 
 
 def test_a_change_tells_its_commits() -> None:

@@ -1,11 +1,12 @@
 import os
+from dataclasses import replace
 
 import pytest
 
 from agent_perf.errors import StoreError
 from agent_perf.history import ResultStore
 from agent_perf.repository import WORKTREE
-from tests.runs import make_run
+from tests.runs import ENVIRONMENT, make_run
 
 COMMIT = "c" * 40
 
@@ -37,6 +38,33 @@ def test_a_damaged_file_hides_no_other(tmp_path) -> None:
     assert 2 == len(shelf.damaged)
     assert any("cut or changed; delete it and measure again" in text for text in shelf.damaged)
     assert any("schema version 7" in text and "upgrade" in text for text in shelf.damaged)
+
+
+def test_a_run_is_found_that_compares(tmp_path) -> None:
+    """
+    Of a commit's runs the one that compares is loaded: of the same benchmark, seed and
+    harness, with the same libraries if there is one; a damaged file is told.
+    """
+    store = ResultStore(root=tmp_path, machine="m")
+    head = make_run()
+    old, new = ENVIRONMENT, replace(ENVIRONMENT, packages={"redis": "9.0.0"})
+    for run in (
+        make_run(commit=COMMIT, environment=new),
+        make_run(commit=COMMIT, environment=old),
+        make_run(commit=COMMIT, users=50),
+        make_run(commit=COMMIT, environment=replace(old, harness="d" * 64)),
+    ):
+        store.save(run)
+    found = store.load_like(COMMIT, head)
+    other = store.load_like(COMMIT, replace(head, seed=2))
+    store.save(make_run(commit=COMMIT, environment=old)).write_bytes(b"{")
+    damaged = store.load_like(COMMIT, head)
+
+    assert [make_run(commit=COMMIT, environment=old)] == list(found.runs.values())
+    assert {} == other.runs
+    assert [make_run(commit=COMMIT, environment=new)] == list(damaged.runs.values())
+    assert 1 == len(damaged.damaged)
+    assert {} == store.load_like("d" * 40, head).runs
 
 
 def test_a_full_disk_is_told_and_leaves_no_part(tmp_path, monkeypatch) -> None:

@@ -33,6 +33,22 @@ def test_what_the_warm_up_holds_is_held_still() -> None:
     assert {"db_in_use": LevelTotal(peak=2, held_ns=2 * 2 + 8, length_ns=10)} == fresh.totals(20)
 
 
+def test_pools_are_bounded_together() -> None:
+    """
+    What is held of one name may come from several pools; one without a bound unbinds them all,
+    and a warm-up changes nothing of it.
+    """
+    levels = Levels(0)
+    levels.bound("db_in_use", 20)
+    levels.bound("db_in_use", 5)
+    levels.move("db_in_use", 1, 1)
+    bounded = levels.restarted(2).totals(2)
+    levels.bound("db_in_use", None)
+
+    assert 25 == bounded["db_in_use"].most
+    assert None is levels.totals(2)["db_in_use"].most
+
+
 def test_a_move_after_the_end_belongs_to_the_length() -> None:
     """
     The last answer is given before its connection is: the mean stays below the peak.

@@ -190,3 +190,34 @@ def test_memory_does_not_grow_with_requests() -> None:
         tracemalloc.stop()
 
     assert after < before * 1.05
+
+
+def test_levels_are_told_bucket_by_bucket() -> None:
+    """
+    By hand: two held from the begin, one more from 5 to 25, in buckets of 10.
+    """
+    builder = TimelineBuilder(100, 10, held={"connections": 2})
+    builder.begin(101)
+    builder.level("connections", 1, 105)
+    builder.level("connections", -1, 125)
+    builder.end(138, 37, None)
+    levels = [bucket.levels["connections"] for bucket in builder.result(140).buckets]
+
+    assert [25, 30, 25, 20] == [level.held_ns for level in levels]
+    assert [10, 10, 10, 10] == [level.length_ns for level in levels]
+    assert [3, 3, 3, 2] == [level.peak for level in levels]
+
+
+def test_levels_survive_that_buckets_become_one() -> None:
+    """
+    However far a run goes, the sum over its buckets is what was held.
+    """
+    builder = TimelineBuilder(0, 1)
+    builder.level("connections", 1, 0)
+    for at_ns in range(1, 1000):
+        builder.begin(at_ns)
+        builder.end(at_ns, 0, None)
+    buckets = builder.result(1000).buckets
+
+    assert 1000 == sum(bucket.levels["connections"].held_ns for bucket in buckets)
+    assert len(buckets) <= 240

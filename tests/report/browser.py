@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import socket
@@ -12,7 +13,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import pytest
 
 _ARGUMENTS = (
     "--headless",
@@ -34,6 +37,13 @@ def missing() -> str:
     return f"{' and '.join(names)} not on PATH" if names else ""
 
 
+MARKS: Final = [
+    pytest.mark.browser,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "a browser is there"),
+]
+"""Of every test that needs a browser."""
+
+
 class Browser:
     """One window."""
 
@@ -41,18 +51,75 @@ class Browser:
         self._base = base
         self._session = ""
 
-    def open(self, path: Path, *, width: int, dark: bool = False) -> None:
-        """Show the page at *path* in a window of *width* pixels."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", features=[scheme])
-        self._devtools(
+    def open(
+        self,
+        path: Path,
+        *,
+        width: int = 1440,
+        dark: bool = False,
+        media: str = "screen",
+        forced_colours: bool = False,
+        scripts: bool = True,
+    ) -> None:
+        """
+        Show the page at *path*.
+
+        Args:
+            path: A file.
+            width: Of the window, in pixels.
+            dark: Whether the reader prefers a dark page.
+            media: ``screen`` or ``print``.
+            forced_colours: Whether the reader's own few colours take the place of the page's.
+            scripts: Whether the page may run any; those of *run* run in any case.
+        """
+        self.devtools("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self.show(dark=dark, media=media, forced_colours=forced_colours)
+        self.resize(width)
+        self._call("POST", f"{self._session}/url", {"url": path.as_uri()})
+
+    def show(
+        self, *, dark: bool = False, media: str = "screen", forced_colours: bool = False
+    ) -> None:
+        """Change how the page is shown."""
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "forced-colors", "value": "active" if forced_colours else "none"},
+        ]
+        self.devtools("Emulation.setEmulatedMedia", media=media, features=features)
+
+    def resize(self, width: int) -> None:
+        """Give the window *width* pixels."""
+        self.devtools(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=900,
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        self._call("POST", f"{self._session}/url", {"url": path.as_uri()})
+
+    def press(self, key: str) -> None:
+        """Press and let go of ``Tab`` or ``Enter``."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        about = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        text = {"text": "\r"} if key == "Enter" else {}
+        self.devtools("Input.dispatchKeyEvent", type="keyDown", **about, **text)
+        self.devtools("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def evaluate(self, expression: str) -> Any:
+        """Return what *expression* comes to, awaited, whatever the page's own policy forbids."""
+        answer = self.devtools(
+            "Runtime.evaluate",
+            expression=expression,
+            awaitPromise=True,
+            returnByValue=True,
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def paper(self) -> bytes:
+        """Return the page printed, as PDF."""
+        answer = self.devtools("Page.printToPDF", preferCSSPageSize=True)
+        return base64.b64decode(answer["data"])
 
     def run(self, script: str) -> Any:
         """Return what *script*, the body of a function, returns in the page."""
@@ -94,9 +161,10 @@ class Browser:
         if self._session:
             self._call("DELETE", self._session, None)
 
-    def _devtools(self, command: str, **parameters: Any) -> None:
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """Return what the browser's own tools answer."""
         body = {"cmd": command, "params": parameters}
-        self._call("POST", f"{self._session}/goog/cdp/execute", body)
+        return self._call("POST", f"{self._session}/goog/cdp/execute", body)
 
     def _call(self, method: str, path: str, body: Any) -> Any:
         data = None if body is None else json.dumps(body).encode()

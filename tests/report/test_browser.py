@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from agent_perf.report import (
-    Series,
-    SeriesPoint,
-    View,
-    build_history_view,
-    build_view,
-    write_reports,
-)
-from tests.report import browser, samples
-from tests.report.views import VIEWS
+from tests.report import browser
+from tests.report.shown import PAGES
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(bool(browser.missing()), reason=browser.missing() or "a browser is there"),
-]
+pytestmark = browser.MARKS
 
 _UNFOLD: Final = "document.querySelectorAll('details').forEach(one => one.open = true);"
 
@@ -69,78 +56,21 @@ _TOO_WIDE: Final = (
 )
 
 
-def _long_names() -> View:
-    """Names, statements and values as long, and as wide, as they come."""
-    decision, base, head = samples.n_plus_one()
-    name = "agent.answer_with_search_and_tools_and_memory.漢字のとても長い名前@200"
-    scenario = name.removesuffix("@200")
-    old, new = base["agent.chat@200"], head["agent.chat@200"]
-    comparisons = tuple(
-        replace(one, benchmark=name)
-        for one in decision.comparisons
-        if one.benchmark == "agent.chat@200"
-    )
-    return build_view(
-        replace(decision, comparisons=comparisons, breaches=(), causes={}),
-        base_runs={name: replace(old, scenario=scenario)},
-        head_runs={name: replace(new, scenario=scenario)},
-        title="a-project-with-a-name-that-does-not-end-where-names-usually-end",
-    )
-
-
-def _long_history() -> View:
-    """A hundred commits, a step at every third, the last one too."""
-    steps, _, commits = samples.history()
-    names = [f"{index:040x}" for index in range(100)]
-    points = tuple(
-        SeriesPoint(label=name, value=1234.5678 * (1 + index // 3))
-        for index, name in enumerate(names)
-    )
-    return build_history_view(
-        [replace(steps[0], commit=name) for name in names[::3]],
-        [Series(name="agent.chat@200 work.bytes_sent", unit="bytes", points=points, target=9e4)],
-        commits=[replace(commits[0], name=name) for name in names],
-    )
-
-
-_PAGES: Final[dict[str, Callable[[], View]]] = {
-    **VIEWS,
-    "long names": _long_names,
-    "long history": _long_history,
-}
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[browser.Browser]:
-    """One browser for all pages."""
-    with browser.open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every kind of report, written."""
-    folder = tmp_path_factory.mktemp("reports")
-    return {
-        name: write_reports(folder / str(index), build())[0]
-        for index, (name, build) in enumerate(_PAGES.items())
-    }
-
-
-@pytest.mark.parametrize("width", [360, 720, 860, 1440])
-@pytest.mark.parametrize("name", _PAGES)
-def test_page_fits(name: str, width: int, window: browser.Browser, pages: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits(name: str, window: browser.Browser, pages: dict[str, Path]) -> None:
     """
     At no width, all unfolded, is a page wider than its window, or a chart's label clipped or
     covered.
     """
-    window.open(pages[name], width=width)
+    window.open(pages[name])
+    for width in (360, 720, 860, 1440):
+        window.resize(width)
 
-    assert 0 == window.run(_TOO_WIDE)
-    assert [] == window.run(_CROWDED)
+        assert (width, 0) == (width, window.run(_TOO_WIDE))
+        assert (width, []) == (width, window.run(_CROWDED))
 
 
-@pytest.mark.parametrize("name", _PAGES)
+@pytest.mark.parametrize("name", PAGES)
 def test_page_is_quiet(name: str, window: browser.Browser, pages: dict[str, Path]) -> None:
     """
     A page, all unfolded, asks for itself and its own icon only, and the console stays empty.

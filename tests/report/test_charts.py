@@ -14,6 +14,7 @@ from agent_perf.report.axis import LogScale, Scale, scale_over
 from agent_perf.report.bars import draw_bars
 from agent_perf.report.distribution import draw_distribution, draw_shift
 from agent_perf.report.drawing import CURVE_WIDTH, Chart
+from agent_perf.report.mark import Mark
 from agent_perf.report.rounds import draw_rounds
 from agent_perf.report.trend import Series, SeriesPoint, draw_trend
 from agent_perf.report.waterfall import draw_waterfall
@@ -98,12 +99,36 @@ def test_trend_stays_in_its_plot(values: list[float | None], step: int) -> None:
         for index, value in enumerate(values)
     )
     series = Series(name="a", unit="s", points=points, target=0.15)
-    chart = draw_trend(series, {f"{step:040x}": "1"})
+    chart = draw_trend(series, {f"{step:040x}": Mark(text="1", name="step 1")})
 
     if any(value is not None for value in values):
         _check(chart)
     else:
         assert chart is None
+
+
+def test_a_step_for_the_better_is_not_drawn_as_one_for_the_worse() -> None:
+    """
+    The dot, the line and the number of a step are of its own tone.
+    """
+    values = {"a": 3.0, "b": 2.0, "c": 4.0}
+    points = tuple(SeriesPoint(label=name, value=value) for name, value in values.items())
+    marks = {
+        "b": Mark(text="1", name="step 1", better=True),
+        "c": Mark(text="2", name="step 2"),
+    }
+    chart = draw_trend(Series(name="a", unit="s", points=points), marks)
+
+    assert chart is not None
+    assert ["head", "better", "worse"] == [dot.style for dot in chart.dots]
+    assert ["step better", "step"] == [
+        line.style for line in chart.lines if line.style.startswith("step")
+    ]
+    assert {"1": "step better", "2": "step"} == {
+        label.text: label.style for label in chart.labels if label.style.startswith("step")
+    }
+    assert chart.table is not None
+    assert ["a", "b (step 1)", "c (step 2)"] == [cells[0] for cells in chart.table.rows]
 
 
 @given(base=_floats, head=_floats, limit=st.none() | st.floats(0, 5), target=st.none() | _floats)

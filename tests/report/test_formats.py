@@ -15,6 +15,7 @@ import pytest
 import agent_perf.report
 from agent_perf.errors import StoreError
 from agent_perf.report import render, write_reports
+from agent_perf.report.markdown import escape_markdown
 from tests.report.pages import read_page
 from tests.report.views import VIEWS
 
@@ -69,14 +70,16 @@ def test_policy_names_the_style(name: str) -> None:
 @every_view
 def test_verdict_comes_first(name: str) -> None:
     """
-    The window's title and the first line of Markdown begin with the verdict.
+    The window's title and the first line of Markdown that is seen begin with the verdict.
     """
     view = VIEWS[name]()
     badge = view.band.badge
     page = read_page(render(view, "html"))
 
     assert page.title.startswith(f"{badge.mark} {badge.word}: ")
-    assert render(view, "md").startswith(f"## {badge.mark} {badge.word}: ")
+    marker, verdict, *_ = render(view, "md").splitlines()
+    assert verdict.startswith(f"## {escape_markdown(badge.mark)} {badge.word}: ")
+    assert re.fullmatch(r"<!-- agent-perf:[\w.-]+ -->", marker)
 
 
 @every_view
@@ -106,14 +109,15 @@ def test_charts_are_there() -> None:
 @every_view
 def test_document_follows_its_schema(name: str) -> None:
     """
-    report.json is valid by the published schema.
+    report.json is valid by the published schema that it names.
     """
     folder = Path(agent_perf.report.__file__).parent / "schema"
-    schema = json.loads((folder / "report-1.json").read_text())
+    document = json.loads(render(VIEWS[name](), "json"))
+    schema = json.loads((folder / f"{document['schema']}-1.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     validator.check_schema(schema)
 
-    validator.validate(json.loads(render(VIEWS[name](), "json")))
+    validator.validate(document)
 
 
 def test_schema_refuses_other_documents() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from agent_perf.report import render
 from agent_perf.report.markdown import (
+    comment_marker,
     escape_cell,
     escape_code,
     escape_markdown,
     html_prose,
     markdown_prose,
 )
+from tests.report.views import VIEWS
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,41 @@ def test_prose_shows_code() -> None:
 
     assert "now runs <code>SELECT &lt;x&gt;</code> 5 times; `alone" == html_prose(text)
     assert "now runs `SELECT <x>` 5 times; \\`alone" == markdown_prose(text)
+
+
+@pytest.mark.parametrize(
+    ("project", "marker"),
+    [
+        ("shop-assistant", "<!-- agent-perf:shop-assistant -->"),
+        ("a --> <script>", "<!-- agent-perf:a-script -->"),
+        ("x--y", "<!-- agent-perf:x-y -->"),
+        ("", "<!-- agent-perf:project -->"),
+        ("日本", "<!-- agent-perf:project -->"),
+    ],
+)
+def test_the_marker_stays_a_comment(project: str, marker: str) -> None:
+    """
+    Whatever a project is called, its name can end no comment and shows nowhere.
+    """
+    assert marker == comment_marker(project)
+
+
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [
+        ("small", "Needs a look."),
+        ("undecided", "Needs a look."),
+        ("broken", "Needs a look."),
+        ("nothing", "Needs a look."),
+        ("passed", "No action needed."),
+        ("all_waived", "No action needed."),
+    ],
+)
+def test_a_reader_knows_at_once_whether_to_read_on(name: str, action: str) -> None:
+    """
+    The first words after the verdict say whether anybody has to do anything, and say it once.
+    """
+    text = render(VIEWS[name](), "md")
+
+    assert text.splitlines()[3].startswith(f"**{action}**")
+    assert 1 == text.count(action)

@@ -21,7 +21,8 @@ _PAIRS = [
 
 def _colours(dark: bool) -> dict[str, str]:
     style = (Path(agent_perf.report.__file__).parent / "templates" / "style.css").read_text()
-    light_block, dark_block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    # The third names the reader's own colours.
+    light_block, dark_block, _ = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark_block if dark else light_block))
 
 

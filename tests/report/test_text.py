@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_perf.records import Comparison, Confirmation, Evidence, Verdict
-from agent_perf.report.facts import scenario_and_loads
+from agent_perf.report.cause_points import scenario_and_loads
 from agent_perf.report.text import (
     change,
     columns,
@@ -51,6 +51,10 @@ def test_quantity(value: float | None, unit: str, text: str) -> None:
         (-0.02, "−2.0\u00a0%"),
         (0.0, "="),
         (math.inf, "from 0"),
+        (8.5, "+850\u00a0%"),
+        (11.5, "×12.5"),
+        (573.8, "×575"),
+        (57380.0, "×57,381"),
         (None, "–"),
     ],
 )

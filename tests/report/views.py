@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from agent_perf.gate import Waivers, judge, make_policy
-from agent_perf.records import Waiver
+from agent_perf.gate import Waivers, cut_decision, judge, make_policy
+from agent_perf.records import CutOff, Decision, Run, Waiver
 from agent_perf.report import (
     Command,
     View,
@@ -17,8 +17,8 @@ from agent_perf.report import (
     build_series_view,
     build_view,
 )
-from tests.gate.deciding import OLD, slow_by
-from tests.report import findings, samples
+from tests.gate.deciding import OLD, decide, duet, slow_by
+from tests.report import findings, loads, samples
 
 
 def failed() -> View:
@@ -123,6 +123,48 @@ def _with_waivers(*waivers: Waiver) -> View:
     )
 
 
+def sampled() -> View:
+    """A regression that fresh rounds uphold, and a micro-benchmark that stays as it was."""
+    worse = replace(
+        duet(*(1.3, 1.31, 1.29, 1.3, 1.32, 1.28) * 3),
+        confirmation=duet(*(1.3, 1.29, 1.31, 1.3, 1.28, 1.32) * 3),
+    )
+    same = duet(*(1.0, 1.001, 0.999) * 6, benchmark="cache.Memory.time_set")
+    decision = decide([], [], duets=[worse, same])
+    return build_view(
+        decision, base_runs={}, head_runs={}, duets=[worse, same], title="shop-assistant"
+    )
+
+
+def breached() -> View:
+    """Nothing changed, and a target is missed."""
+    head = slow_by(0)
+    decision = decide([OLD], [head], targets={"agent.chat@50": {"latency.p95": "80ms"}})
+    return _of(decision, head)
+
+
+def warned() -> View:
+    """What is beyond its limit, where the limit only warns."""
+    head = slow_by(20)
+    return _of(decide([OLD], [head], limits={"latency.*": "warn 15%"}), head)
+
+
+def cut_off() -> View:
+    """Model calls had cost too much before everything was measured."""
+    cut = CutOff(spent_usd=0.0107, limit_usd=0.01, left=("agent.chat@200", "agent.search@50"))
+    head = slow_by(0)
+    return _of(cut_decision(decide([OLD], [head]), cut), head)
+
+
+def _of(decision: Decision, head: Run) -> View:
+    return build_view(
+        decision,
+        base_runs={OLD.benchmark: OLD},
+        head_runs={head.benchmark: head},
+        title="shop-assistant",
+    )
+
+
 def nothing() -> View:
     """No benchmark was selected."""
     return build_view(samples.nothing(), base_runs={}, head_runs={}, title="shop-assistant")
@@ -157,13 +199,26 @@ def empty_history() -> View:
     return build_history_view((), (), title="demo")
 
 
+LOAD_VIEWS: Final[dict[str, Callable[[], View]]] = {
+    "load_failed": loads.load_failed,
+    "load_faults": loads.load_faults,
+    "load_measured": loads.load_measured,
+    "load_broken": loads.load_broken,
+    "load_search": loads.load_search,
+}
+
 VIEWS: Final[dict[str, Callable[[], View]]] = {
+    **LOAD_VIEWS,
     "small": small,
     "failed": failed,
     "passed": passed,
     "undecided": undecided,
     "waived": waived,
     "all_waived": all_waived,
+    "sampled": sampled,
+    "breached": breached,
+    "warned": warned,
+    "cut_off": cut_off,
     "nothing": nothing,
     "broken": broken,
     "history": history,

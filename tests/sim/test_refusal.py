@@ -4,12 +4,14 @@ import contextlib
 import os
 import re
 import socket
+import threading
 import time
 
 import pytest
 
 from agent_perf.errors import RealWorldAccess
 from agent_perf.sim import SimLoop, simulate
+from agent_perf.sim.refusal import whose
 
 
 def test_a_line_in_a_library_is_told_with_its_caller() -> None:
@@ -76,3 +78,15 @@ def test_wrapping_the_error_does_not_help() -> None:
         simulate(main)
 
     assert "server unreachable" == str(caught.value.__cause__)
+
+
+def test_an_installed_simulator_is_no_library_of_the_program() -> None:
+    """
+    Its own lines are passed over, also below site-packages; other packages' are told.
+    """
+    own = "/venv/lib/python3.12/site-packages/agent_perf/sim"
+
+    assert "own" == whose(f"{own}/guard.py", own)
+    assert "library" == whose("/venv/lib/python3.12/site-packages/redis/client.py", own)
+    assert "python" == whose(threading.__file__, own)
+    assert "user" == whose("/home/ada/shop/main.py", own)

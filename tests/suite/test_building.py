@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections import Counter
 
 import pytest
 
 from agent_perf import Scenario, scenario
-from agent_perf.errors import BrokenError, ConfigError
+from agent_perf.errors import BrokenError, ConfigError, RealWorldAccess
 from agent_perf.load import Closed, Constant
 from agent_perf.load.data import Case
 from agent_perf.sim.faults import drop_first, errors
@@ -180,3 +181,28 @@ def test_a_user_goes_on_after_a_cancelled_request() -> None:
 
     assert Counter(run.errors)["cancelled"] == run.offered // 2 > 3
     assert run.offered == run.good + run.errors["cancelled"]
+
+
+def test_a_refusal_ends_it_at_once() -> None:
+    """
+    An application that answers whatever is raised is not asked again once the simulation is
+    lost: neither by users who wait, nor under a load.
+    """
+    asked: list[int] = []
+
+    async def forgiving(ask):
+        asked.append(ask.index)
+        try:
+            os.system("true")  # noqa: ASYNC221  # The mistake under test.
+        except Exception as error:
+            raise AssertionError("500: internal error") from error
+
+    for run in (
+        lambda one: run_scenario(one, 1, commit="worktree"),
+        lambda one: run_load(one, LOAD, users=1),
+    ):
+        asked.clear()
+
+        with pytest.raises(RealWorldAccess, match=r"os\.system.* in .*forgiving"):
+            run(yielding(forgiving))
+        assert 1 == len(asked)

@@ -41,7 +41,7 @@ def test_impossible_scenarios_are_refused(name, arguments, said) -> None:
     assert said in str(caught.value)
 
 
-def test_only_async_generators_build() -> None:
-    """A plain function in the builder's place is refused when it is declared."""
-    with pytest.raises(ConfigError, match="no async generator function"):
+def test_only_async_functions_are_scenarios() -> None:
+    """A function that cannot wait is refused when it is declared."""
+    with pytest.raises(ConfigError, match="neither an `async def` function"):
         scenario("a.b")(lambda world: None)

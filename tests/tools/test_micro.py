@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.intake.files import plain_environment
+from tests.intake.documents import plain_environment
 from tests.shop import commit, git, write
 
 ROOT = Path(__file__).parents[2]

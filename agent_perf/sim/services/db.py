@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agent_perf.errors import ConfigError, SimulationError
+from agent_perf.sim.blocking import wait_for
 from agent_perf.sim.draws import Draws
 from agent_perf.sim.faults import FaultPoint, InjectedError, Lifeline
 from agent_perf.sim.request import Witness
@@ -22,7 +26,13 @@ from agent_perf.sim.services.db_adapter import SimDbapi
 from agent_perf.sim.services.db_dialect import URL, register
 from agent_perf.sim.services.db_functions import VirtualFunctions
 from agent_perf.sim.services.db_lock import WriteLock
-from agent_perf.sim.services.db_pool import note_holders, waiting_pool
+from agent_perf.sim.services.db_pool import (
+    IN_USE,
+    blocking_pool,
+    connections_max,
+    note_holders,
+    waiting_pool,
+)
 from agent_perf.sim.services.db_scratch import ScratchDirectory
 from agent_perf.sim.services.db_session import DbSession
 from agent_perf.sim.services.running_loop import sim_loop
@@ -64,6 +74,7 @@ class SimDatabase:
         directory = ScratchDirectory()
         self._url = f"{(directory.path / 'database').as_uri()}?vfs={_VFS}"
         self._open: dict[sqlite3.Connection, None] = {}
+        self._taught: dict[Callable[[sqlite3.Connection], object], None] = {}
         self._finalizer = weakref.finalize(self, _tear_down, self._open, self._functions, directory)
         self._keeper = self._connect()
         self._keeper.execute("PRAGMA journal_mode=WAL")
@@ -74,12 +85,14 @@ class SimDatabase:
         pool_size: int = 20,
         max_overflow: int = 30,
         pool_timeout: float = 30.0,
+        url: str = URL,
         **engine_kwargs: Any,
     ) -> AsyncEngine:
         """
         Return SQLAlchemy's engine for this database, dialect ``sqlite``.
 
         Args:
+            url: Names the dialect; it must be one that knows this database.
             pool_size: Connections that the pool keeps open, >= 0; 0 is without limit.
             max_overflow: Connections beyond them, closed when given back.
             pool_timeout: How long to wait for a connection, in virtual seconds.
@@ -88,7 +101,9 @@ class SimDatabase:
                 asyncpg's *timeout* (of a connect) and *command_timeout* (of a
                 statement), in virtual seconds, are obeyed.
         """
+        most = None
         if "poolclass" not in engine_kwargs:
+            most = connections_max(pool_size, max_overflow)
             engine_kwargs |= {
                 "poolclass": self._pool_class,
                 "pool_size": pool_size,
@@ -96,8 +111,30 @@ class SimDatabase:
                 "pool_timeout": pool_timeout,
             }
         register()
-        engine = create_async_engine(URL, module=SimDbapi(self), **engine_kwargs)
+        engine = create_async_engine(url, module=SimDbapi(self), **engine_kwargs)
         note_holders(engine.sync_engine, self.witness)
+        self.witness.bound(IN_USE, most)
+        return engine
+
+    def blocking_engine(self, url: str, **engine_kwargs: Any) -> Engine:
+        """
+        Return SQLAlchemy's synchronous engine for this database.
+
+        Who waits for it in a modelled thread lets the others go on; on the event loop it blocks.
+
+        Args:
+            url: Names the dialect; it must be a synchronous one that knows this database.
+            engine_kwargs: As for ``create_engine``.
+        """
+        most = None
+        if "poolclass" not in engine_kwargs:
+            engine_kwargs = {"pool_size": 5, "max_overflow": 10, **engine_kwargs}
+            engine_kwargs["poolclass"] = blocking_pool(self.witness)
+            most = connections_max(engine_kwargs["pool_size"], engine_kwargs["max_overflow"])
+        module = SimDbapi(self, wait=partial(wait_for, what="a database"))
+        engine = create_engine(url, module=module, **engine_kwargs)
+        note_holders(engine, self.witness)
+        self.witness.bound(IN_USE, most)
         return engine
 
     def prepare(self, script: str) -> None:
@@ -113,6 +150,21 @@ class SimDatabase:
                 "prepare the data before the requests begin"
             )
         self._keeper.executescript(script)
+
+    def function(self, name: str, function: Callable[..., Any], *, arguments: int = -1) -> None:
+        """
+        Let SQL call *function* by *name*, with any number of *arguments* by default.
+
+        For what a program's own database knows, and SQLite does not: ``similarity``.
+        """
+        self.know(lambda raw: raw.create_function(name, arguments, function))
+
+    def know(self, teach: Callable[[sqlite3.Connection], object]) -> None:
+        """Let *teach* prepare every connection, those that are open among them."""
+        if teach not in self._taught:
+            self._taught[teach] = None
+            for raw in self._open:
+                teach(raw)
 
     def close(self) -> None:
         """Delete the database. Happens by itself when the object is no longer used."""
@@ -145,6 +197,8 @@ class SimDatabase:
         )
         raw.execute("PRAGMA synchronous=OFF")
         self._functions.install(raw)
+        for teach in self._taught:
+            teach(raw)
         self._open[raw] = None
         return raw
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,18 +23,26 @@ if TYPE_CHECKING:
     from agent_perf.sim.services.db import SimDatabase
 
 T = TypeVar("T")
+Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 class SimDbapi:
-    """What SQLAlchemy takes for the driver's module; the rest of it is sqlite3's."""
+    """
+    What SQLAlchemy takes for the driver's module; the rest of it is sqlite3's.
+
+    Args:
+        service: The database.
+        wait: Waits from synchronous code; by default as SQLAlchemy's asynchronous engines do.
+    """
 
     paramstyle = "qmark"
     has_stop = True
     sqlite = sqlite3
     exceptions_module = sqlite3
 
-    def __init__(self, service: SimDatabase) -> None:
+    def __init__(self, service: SimDatabase, *, wait: Wait = await_only) -> None:
         self._service = service
+        self.wait = wait
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sqlite3, name)
@@ -58,7 +66,7 @@ class SimDbapi:
         Raises:
             TimeoutError: After *timeout*, as from asyncpg.
         """
-        session = await_only(_within(timeout, self._service.connect()))
+        session = self.wait(_within(timeout, self._service.connect()))
         return DbapiConnection(self, session, command_timeout)
 
 
@@ -100,7 +108,7 @@ class DbapiConnection(AdaptedConnection):
     def cursor(self, server_side: bool = False) -> DbapiCursor:
         """Return a cursor; with *server_side* its rows are fetched as they are asked for."""
         kind = ServerSideCursor if server_side else DbapiCursor
-        return kind(self._connection, self._limit_s)
+        return kind(self._connection, self._limit_s, self.dbapi.wait)
 
     def execute(self, sql: str, parameters: Parameters = ()) -> DbapiCursor:
         """Return a cursor that has executed *sql*."""
@@ -111,12 +119,12 @@ class DbapiConnection(AdaptedConnection):
     def commit(self) -> None:
         """Commit, if a transaction is open."""
         if self._connection.begun:
-            await_only(self._connection.commit())
+            self.dbapi.wait(self._connection.commit())
 
     def rollback(self) -> None:
         """Roll back, if a transaction is open."""
         if self._connection.begun:
-            await_only(self._connection.rollback())
+            self.dbapi.wait(self._connection.rollback())
 
     def close(self) -> None:
         """Hang up."""
@@ -134,10 +142,11 @@ class DbapiConnection(AdaptedConnection):
 class DbapiCursor:
     """A cursor of PEP 249 that has all its rows as soon as it has executed."""
 
-    __slots__ = ("_limit_s", "_raw", "_rows", "_session", "arraysize")
+    __slots__ = ("_limit_s", "_raw", "_rows", "_session", "_wait", "arraysize")
 
-    def __init__(self, session: DbSession, limit_s: float | None) -> None:
+    def __init__(self, session: DbSession, limit_s: float | None, wait: Wait = await_only) -> None:
         self.arraysize = 1
+        self._wait = wait
         self._limit_s = limit_s
         self._session = session
         self._raw: sqlite3.Cursor | None = None
@@ -161,13 +170,13 @@ class DbapiCursor:
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Execute *sql*, one round trip."""
         execution = self._session.execute(sql, parameters or ())
-        self._raw, rows = await_only(_within(self._limit_s, execution))
+        self._raw, rows = self._wait(_within(self._limit_s, execution))
         self._rows = iter(rows or ())
 
     def executemany(self, sql: str, parameters: Sequence[Parameters]) -> None:
         """Execute *sql* for each of *parameters*, in one round trip together."""
         execution = self._session.execute_many(sql, parameters)
-        self._raw, _ = await_only(_within(self._limit_s, execution))
+        self._raw, _ = self._wait(_within(self._limit_s, execution))
 
     def fetchone(self) -> Row | None:
         """Return the next row, or None."""
@@ -205,7 +214,7 @@ class ServerSideCursor(DbapiCursor):
     def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Execute *sql*, one round trip; the rows of a read are left where they are."""
         execution = self._session.execute(sql, parameters or (), keep_rows=True)
-        self._raw, rows = await_only(_within(self._limit_s, execution))
+        self._raw, rows = self._wait(_within(self._limit_s, execution))
         self._kept = rows is None
         self._rows = iter(rows or ())
 
@@ -217,14 +226,14 @@ class ServerSideCursor(DbapiCursor):
         """Return the next *size* rows, or what is left, after a round trip."""
         if self._raw is None or not self._kept:
             return super().fetchmany(size)
-        await_only(self._session.fetch())
+        self._wait(self._session.fetch())
         return self._raw.fetchmany(size or self.arraysize)
 
     def fetchall(self) -> list[Row]:
         """Return the rows that are left, after a round trip."""
         if self._raw is None or not self._kept:
             return super().fetchall()
-        await_only(self._session.fetch())
+        self._wait(self._session.fetch())
         return self._raw.fetchall()
 
 

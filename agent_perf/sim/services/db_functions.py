@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from agent_perf.sim.draws import Draws
 
@@ -69,6 +70,32 @@ class VirtualFunctions:
             return value
 
         return function
+
+
+def install_postgres(raw: sqlite3.Connection) -> None:
+    """Let the statements of *raw* use functions of PostgreSQL that programs often name."""
+    for name in ("now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"):
+        raw.create_function(name, 0, _now_to_seconds)
+    for name in ("gen_random_uuid", "uuid_generate_v4"):
+        # As the dialect stores them: 32 digits. The generator is the simulation's.
+        raw.create_function(name, 0, lambda: uuid.uuid4().hex)
+    raw.create_function("version", 0, lambda: "PostgreSQL (simulated)", deterministic=True)
+    for name in ("pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock"):
+        raw.create_function(name, 1, lambda _: 1)
+    raw.create_function("greatest", -1, _greatest, deterministic=True)
+    raw.create_function("least", -1, _least, deterministic=True)
+
+
+def _now_to_seconds() -> str:
+    return _now().partition(".")[0]
+
+
+def _greatest(*values: Any) -> Any:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _least(*values: Any) -> Any:
+    return min((value for value in values if value is not None), default=None)
 
 
 def _is_now(argument: Value) -> bool:

@@ -8,9 +8,10 @@ import asyncio
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.util.queue import AsyncAdaptedQueue
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
+from sqlalchemy.util.queue import AsyncAdaptedQueue, Empty
 
+from agent_perf.sim.blocking import wait_for
 from agent_perf.sim.request import RequestState, Witness, running_request
 
 WAIT = "db.wait"
@@ -39,6 +40,34 @@ def waiting_pool(witness: Witness) -> type[AsyncAdaptedQueuePool]:
     return WaitingPool
 
 
+def blocking_pool(witness: Witness) -> type[QueuePool]:
+    """Return SQLAlchemy's pool of synchronous engines, which waits in virtual time."""
+
+    class BlockingQueue(AsyncAdaptedQueue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            """Return a connection; if there is none and *block*, after a wait that is told."""
+            if not block or not self.empty():
+                return self.get_nowait()
+            loop: Any = asyncio.get_running_loop()
+            start_ns = loop.now_ns
+            witness.count("db_waits")
+            try:
+                return wait_for(self._next(timeout), "a connection of the pool")
+            except TimeoutError:
+                raise Empty from None
+            finally:
+                witness.span(WAIT, start_ns, loop.now_ns)
+
+        async def _next(self, limit_s: float | None) -> Any:
+            async with asyncio.timeout(limit_s):
+                return await self._queue.get()
+
+    class BlockingPool(QueuePool):
+        _queue_class = BlockingQueue
+
+    return BlockingPool
+
+
 def note_holders(engine: Engine, witness: Witness) -> None:
     """
     Keep `RequestState.connections_held` of whoever checks out a connection of *engine*.
@@ -62,3 +91,8 @@ def note_holders(engine: Engine, witness: Witness) -> None:
 
     event.listen(engine, "checkout", checkout)
     event.listen(engine, "checkin", checkin)
+
+
+def connections_max(pool_size: int, max_overflow: int) -> int | None:
+    """Return how many connections a pool of SQLAlchemy's opens at most; None: any number."""
+    return pool_size + max_overflow if pool_size > 0 and max_overflow >= 0 else None

@@ -4,6 +4,7 @@ Simulated HTTP: real httpx and httpx2 clients, hosts in this process, virtual ti
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar, cast, overload
@@ -58,7 +59,10 @@ class SimHttp:
 
     Attributes:
         faults: What may go wrong at the hosts; None: nothing.
+        before: Awaited with each request of a client before it leaves; None: nothing is.
     """
+
+    before: Callable[[Any], Awaitable[None]] | None = None
 
     def __init__(
         self,

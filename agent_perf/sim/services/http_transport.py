@@ -35,6 +35,10 @@ class Network(Protocol):
     def witness(self) -> Witness:
         """Who is told."""
 
+    @property
+    def before(self) -> Callable[[Any], Awaitable[None]] | None:
+        """What is awaited with each request before it leaves; None: nothing."""
+
     def connect_ns(self) -> int:
         """Return how long the next handshake takes."""
 
@@ -64,6 +68,8 @@ class SimTransport:
         """Return the library's response to the library's *request*."""
         loop = sim_loop()
         url, network = request.url, self._network
+        if network.before is not None:
+            await network.before(request)
         limits = request.extensions.get("timeout") or _NO_LIMITS
         host, path = url.host, url.path
         point = network.fault_point(host)

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent_perf.sim.services.db import SimDatabase
+from agent_perf.sim.services.db_pool import IN_USE, connections_max
 from agent_perf.sim.stubs.database_connection import StubConnection
 from agent_perf.sim.stubs.database_own import OwnEngine
 from agent_perf.sim.stubs.database_pool import StubDbPool
@@ -59,6 +60,7 @@ class StubDatabase(SimDatabase):
             recycle_s=engine_kwargs.get("pool_recycle", -1),
             use_lifo=engine_kwargs.get("pool_use_lifo", False),
         )
+        self.witness.bound(IN_USE, connections_max(pool_size, max_overflow))
         own = OwnEngine(self, pool, options)
         # Typed as what it stands for: scenarios are written for the real one.
         return cast("AsyncEngine", StubEngine(pool, options, own, own.engine))

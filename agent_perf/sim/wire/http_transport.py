@@ -34,6 +34,8 @@ class WireHttpTransport:
                 f"{request.method} {url}: {url.scheme} on the simulated network",
                 "its keys would be random: use http://, or the tier of real clients",
             )
+        if http.before is not None:
+            await http.before(request)
         extensions = request.extensions
         detail = f"{request.method} {url.host}{url.path}"
         exchange = Exchange(http.witness, loop, detail, extensions.get("trace"))

@@ -25,6 +25,7 @@ class Ledger:
     spans: list[tuple[str, int, int, str]] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     levels: Counter[str] = field(default_factory=Counter)
+    bounds: list[tuple[str, int | None]] = field(default_factory=list)
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Keep it under its name, its name and detail, and its request."""
@@ -40,6 +41,10 @@ class Ledger:
     def level(self, name: str, change: int) -> None:
         """Keep how many are held now."""
         self.levels[name] += change
+
+    def bound(self, name: str, most: int | None) -> None:
+        """Keep it."""
+        self.bounds.append((name, most))
 
     def lengths(self, name: str) -> list[int]:
         """Return the lengths in ns of the spans called *name*."""

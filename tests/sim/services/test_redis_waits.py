@@ -246,3 +246,31 @@ def test_a_blocked_clients_trip_is_its_own() -> None:
         )
 
     assert [("BLPOP", 1), ("RPUSH", 2)] == play(scene)
+
+
+@pytest.mark.parametrize("count", [None, 10])
+def test_a_consumer_of_a_stream_waits(count: int | None) -> None:
+    """
+    A group's reader takes what is there at once, then waits for an entry or its time-out.
+    """
+
+    async def scene(loop: SimLoop, client: Client, ledger: Ledger) -> list[tuple[int, int]]:
+        async def read() -> tuple[int, int]:
+            start_ns = loop.now_ns
+            found = await client.xreadgroup("g", "c", {"s": ">"}, count=count, block=3_000)
+            rows = [row for _, rows in dict(found or {}).items() for row in rows]
+            return len(rows), loop.now_ns - start_ns
+
+        await client.xgroup_create("s", "g", mkstream=True)
+        await client.xadd("s", {"n": 1})
+        at_once = await read()
+        late = asyncio.create_task(read())
+        await asyncio.sleep(1)
+        await client.xadd("s", {"n": 2})
+        return [at_once, await late, await read()]
+
+    (first, at_once_ns), (second, late_ns), (third, nothing_ns) = play(scene)
+    assert (1, REDIS_TRIP_NS) == (first, at_once_ns)
+    assert second == 1
+    assert 1_000 * MS < late_ns < 1_010 * MS
+    assert (0, 3_000 * MS + REDIS_TRIP_NS) == (third, nothing_ns)

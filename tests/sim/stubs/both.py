@@ -39,6 +39,9 @@ class _Witness:
     def level(self, name: str, change: int) -> None:
         """Runs of both tiers are compared by their levels elsewhere."""
 
+    def bound(self, name: str, most: int | None) -> None:
+        """Nor by what bounds them."""
+
 
 def told(work: Callable[[World], Awaitable[Any]], tier: Tier) -> Told:
     """Return what *work* came to in a fresh world of *tier*."""

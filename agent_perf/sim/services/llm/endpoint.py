@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +18,10 @@ from agent_perf.sim.request import Witness, running_request
 from agent_perf.sim.services.http import Reply, SimHttp, SimRequest
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.llm.api import Api, Call, Head, Usage
+from agent_perf.sim.services.llm.api_paths import api_path
 from agent_perf.sim.services.llm.chat_wire import ChatApi
 from agent_perf.sim.services.llm.clients import sdk_client
 from agent_perf.sim.services.llm.conversation import ChatRequest
-from agent_perf.sim.services.llm.course import Course, course_of
 from agent_perf.sim.services.llm.delivery import JSON_HEADERS, Delivery, wait
 from agent_perf.sim.services.llm.embeddings import embeddings, parse_embeddings
 from agent_perf.sim.services.llm.messages_wire import MessagesApi
@@ -31,24 +32,17 @@ from agent_perf.sim.services.llm.prompt_cache import CACHED_FROM_TOKENS, PromptC
 from agent_perf.sim.services.llm.quota import LimitReached, Quota
 from agent_perf.sim.services.llm.refusal import Refusal, refusal_of
 from agent_perf.sim.services.llm.responses_wire import ResponsesApi
-from agent_perf.sim.services.llm.script import (
-    Progress,
-    Script,
-    check_offered,
-    content_of,
-    script_of,
-)
-from agent_perf.sim.services.llm.speech import Spoken, sizes_of
+from agent_perf.sim.services.llm.saying import course_for, spoken_of
+from agent_perf.sim.services.llm.scripts import Scripts
 from agent_perf.sim.services.llm.till import Till
-from agent_perf.sim.services.llm.turns import Failure, Finish, Said, Text
+from agent_perf.sim.services.llm.tools import ToolWatch
+from agent_perf.sim.services.llm.turns import Failure, Said
 from agent_perf.units import NS
 
 if TYPE_CHECKING:
     import anthropic
     import openai
 
-_TOKENS_DRAWN: Final = (24, 72)
-_NO_TURNS: Final = Script(turns=(Text(content=None, tokens=None),), can_fail=False)
 _EMBEDDINGS: Final = "/v1/embeddings"
 
 
@@ -82,6 +76,9 @@ class SimLlm:
         prices: By the model's name.
         default_price: Of other models; None: they do not exist.
         clock_s: The Unix time, as code in the simulation reads it.
+
+    Attributes:
+        tools: What becomes of the tools that it calls, once `watch_tools` was called.
     """
 
     def __init__(
@@ -108,9 +105,7 @@ class SimLlm:
         self._prompt_cache = PromptCache()
         self._quota: Quota | None = None
         self._player: Player | None = None
-        self._script = _NO_TURNS
-        self._routes: list[tuple[Callable[[ChatRequest], bool], Script]] = []
-        self._progress = Progress()
+        self._scripts = Scripts()
         chat = ChatApi()
         self._other_paths = chat
         self._apis: dict[str, Api] = {
@@ -118,6 +113,8 @@ class SimLlm:
             "/v1/messages": MessagesApi(),
             "/v1/responses": ResponsesApi(),
         }
+        self.tools = ToolWatch(witness)
+        self._hosts = {host.lower()}
         http.mount(host, self._answer, refuse=self._refused)
 
     def script(self, *turns: Said | Failure) -> None:
@@ -130,13 +127,46 @@ class SimLlm:
             ConfigError: If there is no turn, one is something else, or the last one calls
                 a tool, which would go on for ever.
         """
-        self._script = script_of(turns)
-        # What failed was of the script before.
-        self._progress = Progress()
+        self._scripts.give(turns)
+
+    def __call__(self, *turns: Said | Failure) -> None:
+        """
+        Let the model say *turns*: as `script`, and within a request for this request alone.
+
+        What belongs to no request, such as a queue's worker, goes through what was said last.
+        """
+        self._scripts.say(turns)
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether anybody has said what it is to answer."""
+        return self._scripts.are_given or self._player is not None
+
+    def at(self, host: str) -> None:
+        """
+        Be found at *host*, too, on whatever path before ``/chat/completions`` and the like.
+
+        ``api.openai.com`` and other well-known ones need not be said where an application's own
+        clients are caught.
+
+        Raises:
+            ConfigError: If *host* is not a bare host name, or is mounted already.
+        """
+
+        async def answer(request: SimRequest) -> Reply:
+            return await self._answer(replace(request, path=api_path(request.path)))
+
+        def refused(error: InjectedError, path: str) -> Reply:
+            return self._refused(error, api_path(path))
+
+        self._http.mount(host, answer, refuse=refused)
+        self._hosts.add(host.lower())
+        if self._http.faults is not None:
+            self._http.faults.call_host(host.lower(), "llm")
 
     def route(self, predicate: Callable[[ChatRequest], bool], *turns: Said | Failure) -> None:
         """Let conversations for which *predicate* holds go through *turns*; first match wins."""
-        self._routes.append((predicate, script_of(turns)))
+        self._scripts.route(predicate, turns)
 
     def limit(
         self, *, requests_per_min: int | None = None, tokens_per_min: int | None = None
@@ -151,6 +181,31 @@ class SimLlm:
             ConfigError: If there is no limit, or one is less than 1.
         """
         self._quota = Quota(requests_per_min=requests_per_min, tokens_per_min=tokens_per_min)
+
+    def watch_tools(self) -> None:
+        """Count the tools whose results are told from now on: see ToolWatch."""
+        self._http.before = self._note_results
+
+    async def _note_results(self, request: Any) -> None:
+        if request.url.host.lower() not in self._hosts:
+            return
+        asked = SimRequest(
+            method=request.method,
+            host=request.url.host,
+            path=api_path(request.url.path),
+            query="",
+            headers=request.headers,
+            content=await request.aread(),
+        )
+        api = self._apis.get(asked.path)
+        if api is None:
+            return
+        try:
+            call = api.read(asked)
+        except Refusal:
+            # The host says so, when it is asked.
+            return
+        await self.tools.returned(call.chat)
 
     def price(self, model: str, price: Price) -> None:
         """Let *model* cost *price*, whatever the table says."""
@@ -226,11 +281,12 @@ class SimLlm:
             witness.count("llm_calls_holding_db", 1, model)
         prompt_tokens = chat.prompt_tokens()
         headers = self._admit(api, max(prompt_tokens, chat.tokens_max or 0))
-        turn = self._progress.turn(self._script_for(chat), chat)
+        turn = self._scripts.turn(chat)
         if isinstance(turn, Failure):
             raise refusal_of(turn)
-        spoken = self._spoken(turn, chat)
-        course = self._course(turn, spoken)
+        spoken = spoken_of(turn, chat, self._draws, self._tokens_per_chunk)
+        course = course_for(turn, spoken, self._draws)
+        end_ns = sim_loop().now_ns + course.first_ns + course.until_cut_ns()
         cached = written = 0
         if prompt_tokens >= CACHED_FROM_TOKENS:
             cached, written = self._prompt_cache.read(chat, call.cache_marks, sim_loop().now_ns)
@@ -242,6 +298,7 @@ class SimLlm:
             created_s=int(self._clock_s()),
             model=model,
         )
+        self.tools.called(head.reply_id, turn.calls, end_ns)
         return await Delivery(
             call=call,
             head=head,
@@ -251,7 +308,7 @@ class SimLlm:
             headers=headers,
             till=self._till,
             witness=witness,
-            note_failure=self._progress.failure_of(turn, chat),
+            note_failure=self._scripts.failure_of(turn, chat),
         ).deliver()
 
     def _admit(self, api: Api, tokens: int) -> tuple[tuple[str, str], ...]:
@@ -265,33 +322,3 @@ class SimLlm:
             reached.headers = api.limit_headers(reached.limits)
             raise
         return api.limit_headers(limits)
-
-    def _script_for(self, chat: ChatRequest) -> Script:
-        for predicate, script in self._routes:
-            if predicate(chat):
-                return script
-        return self._script
-
-    def _spoken(self, turn: Text, chat: ChatRequest) -> Spoken:
-        if turn.calls:
-            check_offered(turn.calls, chat)
-        drawn = 0
-        if turn.content is None and turn.tokens is None:
-            drawn = self._draws.integer("llm.length", *_TOKENS_DRAWN)
-        content, tokens, cut = content_of(turn, drawn, chat)
-        return Spoken(
-            content=content,
-            tokens=tokens,
-            calls=turn.calls,
-            finish=Finish.LENGTH if cut else turn.finish,
-            tokens_per_chunk=self._tokens_per_chunk,
-        )
-
-    def _course(self, turn: Text, spoken: Spoken) -> Course:
-        # Drawn even if the turn says: a script's time moves no draw of another call.
-        first_ns = self._draws.ns("llm.first_token")
-        if turn.first_token_s is not None:
-            first_ns = round(turn.first_token_s * NS)
-        sizes = sizes_of(spoken)
-        gaps_ns = [0, *self._draws.ns_of_runs("llm.token", sizes[1:])]
-        return course_of(first_ns, gaps_ns, sizes, turn.broken)

@@ -30,6 +30,11 @@ class Script:
         """Return the turn after so many answers and failures, both >= 0."""
         return self.turns[min(answered_count + failed_count, len(self.turns) - 1)]
 
+    def words_after(self, turn: Turn) -> Turn:
+        """Return the first turn from *turn* on in which no tool is called; *turn* if all call."""
+        later = self.turns[self.turns.index(turn) :]
+        return next((one for one in later if isinstance(one, Text) and not one.calls), turn)
+
 
 def script_of(turns: Sequence[object]) -> Script:
     """

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from agent_perf.amounts import seconds_of
 from agent_perf.errors import ConfigError
 from agent_perf.sim.services.llm.conversation import ChatRequest
 
@@ -64,6 +65,7 @@ class Text:
         calls: The tools that it calls after that.
         finish: Why it ends there, without calls.
         first_token_s: When it begins; None: drawn.
+        token_gap_s: How long each token takes after the first; None: drawn.
         broken: Where it breaks off; None: it does not.
     """
 
@@ -72,6 +74,7 @@ class Text:
     calls: tuple[ToolCall, ...] = ()
     finish: Finish = Finish.STOP
     first_token_s: float | None = None
+    token_gap_s: float | None = None
     broken: Break | None = None
 
 
@@ -94,7 +97,14 @@ Said = Text | ToolCall | tuple[Text | ToolCall, ...]
 """A turn in which the model speaks, as a script may hold it."""
 
 
-def text(content: str | None = None, tokens: int | None = None, finish: str = "stop") -> Text:
+def text(
+    content: str | None = None,
+    tokens: int | None = None,
+    finish: str = "stop",
+    *,
+    ttft: str | float | None = None,
+    itl: str | float | None = None,
+) -> Text:
     """
     Return a turn in which the model writes *content*.
 
@@ -103,10 +113,12 @@ def text(content: str | None = None, tokens: int | None = None, finish: str = "s
         tokens: How many tokens it is, >= 1; by default as many as its length suggests,
             or, without *content*, a number drawn for each answer.
         finish: Why it ends: ``stop``, ``length``, ``content_filter`` or ``refusal``.
+        ttft: Time to the first token, as ``"21ms"`` or in seconds; drawn if None.
+        itl: Time from token to token after it (inter-token latency), likewise.
 
     Raises:
-        ConfigError: If *tokens* is less than 1, *content* has no UTF-8 form, or *finish*
-            is something else.
+        ConfigError: If *tokens* is less than 1, *content* has no UTF-8 form, a time is none,
+            or *finish* is something else.
     """
     if tokens is not None and tokens < 1:
         raise ConfigError(f"llm.text(tokens={tokens}); want at least 1")
@@ -117,7 +129,13 @@ def text(content: str | None = None, tokens: int | None = None, finish: str = "s
             content.encode()
         except UnicodeEncodeError as error:
             raise ConfigError(f"llm.text({content!r}) cannot be sent: {error}") from error
-    return Text(content=content, tokens=tokens, finish=Finish(finish))
+    return Text(
+        content=content,
+        tokens=tokens,
+        finish=Finish(finish),
+        first_token_s=None if ttft is None else seconds_of(ttft, "llm.text: ttft"),
+        token_gap_s=None if itl is None else seconds_of(itl, "llm.text: itl"),
+    )
 
 
 _FINISHES: Final = tuple(finish.value for finish in Finish)

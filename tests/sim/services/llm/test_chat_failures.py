@@ -173,6 +173,18 @@ def test_other_refusals() -> None:
     assert [200, 401, 401, 404, 404, 405, 400, 400] == run(main, default_price=None)
 
 
+def test_no_tools_at_all() -> None:
+    """Who offers no tool, as a summary beside an agent, gets the script's first words."""
+
+    async def main(loop: SimLoop, world: World) -> list[str | None]:
+        world.llm.script(llm.call_tool("look"), llm.text("done"))
+        plain = await world.ask()
+        agent = await world.ask(tools=LOOK)
+        return [one.choices[0].message.content for one in (plain, agent)]
+
+    assert ["done", None] == run(main)
+
+
 def test_unoffered_tool() -> None:
     """A script that calls a tool which the client does not offer is at fault, by name."""
 

@@ -1,0 +1,30 @@
+"""
+The verb that prints the JSON Schemas of our files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+import click
+
+SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
+    "config": ("agent_perf.config", "schema/config-1.json"),
+    "load": ("agent_perf.report", "schema/load-1.json"),
+    "report": ("agent_perf.report", "schema/report-1.json"),
+}
+"""Word for a kind of file, to the package and the file in it that hold its schema."""
+
+
+@click.command("schema")
+@click.argument("kind", type=click.Choice(tuple(SCHEMAS)))
+def verb(kind: str) -> None:
+    """
+    Print the JSON Schema of agent-perf.toml ('config') or of report.json ('report', 'load').
+
+    Editors complete and check the configuration by it, see docs/configuration.md.
+    """
+    package, name = SCHEMAS[kind]
+    click.echo(files(package).joinpath(name).read_text(encoding="utf-8").rstrip("\n"))

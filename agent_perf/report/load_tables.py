@@ -1,0 +1,295 @@
+"""
+A load's figures: targets, paths, operations, faults, cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from agent_perf.records import CheckResult, LatencySummary, LoadDecision, LoadRun, TargetResult
+from agent_perf.report.drawing import Table
+from agent_perf.report.load_words import clock, level_label, load_metric_label
+from agent_perf.report.text import duration, listing, quantity, shorten
+from agent_perf.report.view import Badge
+from agent_perf.report.wording import count_label, counted, told_first
+from agent_perf.stats import WindowEffect, steady_state
+from agent_perf.units import NS
+
+_WINDOWS_SHOWN: Final = 3
+_COST: Final = "llm_cost_nanousd"
+_BADGES: Final = {
+    True: Badge(tone="pass", mark="✓", word="kept"),
+    False: Badge(tone="fail", mark="✗", word="missed"),
+    None: Badge(tone="undecided", mark="?", word="not told"),
+}
+
+
+def targets_table(decision: LoadDecision) -> Table | None:
+    """Return targets and checks with headroom, missed ones first; None without any."""
+    rows = [_target_row(one) for one in decision.targets]
+    rows += [_check_row(one) for one in decision.checks]
+    if not rows:
+        return None
+    return Table(
+        caption="Targets and checks",
+        header=("What", "Observed", "Target", "Headroom", "Verdict", "Missed along the time"),
+        rows=tuple(rows),
+        words=(4, 5),
+        note="Headroom is what is left to the target, as a share of it.",
+    )
+
+
+def windows_text(target: TargetResult) -> str:
+    """Return when *target* was missed along the time: ``0:12–0:18 (worst 480 ms)``."""
+    told = [
+        f"{clock(window.start_ns)}–{clock(window.end_ns)} "
+        f"(worst {quantity(window.worst, target.unit)})"
+        for window in target.windows[:_WINDOWS_SHOWN]
+    ]
+    more = len(target.windows) - len(told)
+    return listing([*told, *([f"{more} more times"] if more else [])])
+
+
+def paths_table(run: LoadRun) -> Table | None:
+    """Return the latencies of all requests and of each path; None if nothing ended."""
+    if not run.latency.count:
+        return None
+    rows = [_latency_row("all", run.latency, run)]
+    if len(run.paths) > 1:
+        rows += [_latency_row(path, summary, run) for path, summary in run.paths.items()]
+    error = run.latency.error_ratio
+    return Table(
+        caption="Latency by path",
+        header=("Path", "Requests", "Share", "P50", "P95", "P99", "Slowest"),
+        rows=tuple(rows),
+        note="Quantiles are those of real requests"
+        + (f", within {quantity(error, 'ratio')}." if error else ", exact."),
+        first_rows=12,
+    )
+
+
+def operations_table(run: LoadRun) -> Table | None:
+    """Return where requests spent their time, the most first; None if nothing is known."""
+    ended = run.latency.count
+    if not ended or not run.operations:
+        return None
+    totals = sorted(run.operations.items(), key=lambda item: (-item[1].critical_ns, item[0]))
+    rows = [
+        (
+            name,
+            f"{total.count / ended:.4g}",
+            duration(total.critical_ns / ended),
+            quantity(total.critical_ns / run.latency.sum_ns, "ratio")
+            if run.latency.sum_ns
+            else "–",
+            duration(total.busy_ns / ended),
+        )
+        for name, total in totals
+    ]
+    own_ns = run.latency.sum_ns - sum(total.critical_ns for total in run.operations.values())
+    if own_ns > 0:
+        share = quantity(own_ns / run.latency.sum_ns, "ratio")
+        rows.append(("in none of them", "–", duration(own_ns / ended), share, "–"))
+    return Table(
+        caption="Where requests spend their time, mean per request",
+        header=("Operation", "Times", "On the critical path", "Of all", "Under way"),
+        rows=tuple(rows),
+        note="On the critical path: time in which nothing that ended later was under way. In none "
+        "of them: waits for locks and semaphores of the code itself, sleeps, CPU time charged.",
+        first_rows=12,
+    )
+
+
+def work_table(run: LoadRun) -> Table | None:
+    """Return what requests did; None if they did nothing."""
+    ended = max(run.latency.count, 1)
+    names = sorted((name for name in run.counts if run.counts[name]), key=told_first)
+    if not names:
+        return None
+    return Table(
+        caption="Work per request",
+        header=("What", "Per request", "In all"),
+        rows=tuple(
+            (
+                count_label(name),
+                counted(name, run.counts[name], run.counts[name], ended)[1],
+                _total(name, run.counts[name]),
+            )
+            for name in names
+        ),
+        note="Counted exactly. Rare work is told in all.",
+        first_rows=8,
+    )
+
+
+def cost_table(run: LoadRun) -> Table | None:
+    """Return what the models cost; None if they cost nothing."""
+    cost = run.counts.get(_COST, 0)
+    if not cost or not run.latency.count:
+        return None
+    ended = run.latency.count
+    rows = [
+        ("per request", quantity(cost / NS / ended, "usd")),
+        ("per 1,000 requests", quantity(cost / NS / ended * 1000, "usd")),
+        ("per 1,000 good answers", quantity(cost / NS / run.good * 1000, "usd"))
+        if run.good
+        else ("per 1,000 good answers", "–"),
+        ("an hour at this rate", quantity(cost / NS * 3600 * NS / run.duration_ns, "usd"))
+        if run.duration_ns
+        else ("an hour at this rate", "–"),
+    ]
+    for name in ("llm_tokens_in", "llm_tokens_out"):
+        total = run.counts.get(name, 0)
+        if total:
+            rows.append((f"{count_label(name)} per request", quantity(total / ended, "count")))
+    return Table(caption="Model cost", header=("Cost", "Dollars, or tokens"), rows=tuple(rows))
+
+
+def levels_table(run: LoadRun) -> Table | None:
+    """Return what was held; None if nothing is known."""
+    rows = [
+        (
+            level_label(name),
+            quantity(level.mean, "count"),
+            quantity(level.peak, "count"),
+            duration(level.held_ns / run.latency.count) if run.latency.count else "–",
+        )
+        for name, level in run.levels.items()
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption="Resources held",
+        header=("What", "Mean", "At most", "Held for, per request"),
+        rows=tuple(rows),
+    )
+
+
+def faults_table(run: LoadRun) -> Table | None:
+    """Return what each fault window did, and how long recovery took; None without faults."""
+    effects = steady_state(run.timeline, run.fault_windows).windows
+    if not effects:
+        return None
+    return Table(
+        caption="Fault windows",
+        header=("Fault", "What", "From", "Goodput", "P95", "Recovery", "Errors"),
+        rows=tuple(_effect_row(number, one) for number, one in enumerate(effects, start=1)),
+        words=(1, 2, 6),
+        note="Goodput in the window is a share of that before it. Back: 95 % of it over three "
+        "buckets; a timeline tells that to the length of a bucket.",
+        first_rows=20,
+    )
+
+
+def states_table(run: LoadRun) -> Table | None:
+    """Return how long breakers and the like were in which state; None if none told."""
+    totals = steady_state(run.timeline, (), states=run.states, duration_ns=run.duration_ns).states
+    if not totals:
+        return None
+    return Table(
+        caption="States",
+        header=("What", "State", "Times", "In all"),
+        rows=tuple(
+            (one.name, one.state, f"{one.entries:,}", duration(one.total_ns)) for one in totals
+        ),
+        words=(1,),
+    )
+
+
+def environment_table(run: LoadRun) -> Table:
+    """Return what *run* was measured with."""
+    rows = [
+        ("Load", run.shape),
+        ("Users", f"{run.users:,}"),
+        ("Tier", run.tier.value),
+        ("Seed", str(run.seed)),
+        ("Commit", run.commit),
+        ("Python", run.environment.python),
+        ("Harness", run.environment.harness[:12]),
+        ("Scenario", run.environment.scenario[:12]),
+        *sorted(run.environment.packages.items()),
+    ]
+    if run.environment.cpu:
+        rows.insert(4, ("CPU time charged", run.environment.cpu))
+    return Table(caption="Measured with", header=("What", "Value"), rows=tuple(rows), words=(1,))
+
+
+def badge_of(passed: bool | None) -> Badge:
+    """Return how a target or check is shown."""
+    return _BADGES[passed]
+
+
+def _target_row(one: TargetResult) -> tuple[str, ...]:
+    return (
+        f"{load_metric_label(one.metric)} ({one.metric})",
+        quantity(one.observed, one.unit),
+        quantity(one.limit, one.unit),
+        _headroom(one.observed, one.limit, passed=one.passed),
+        _verdict(one.passed),
+        windows_text(one) or one.text or "never",
+    )
+
+
+def _check_row(one: CheckResult) -> tuple[str, ...]:
+    return (
+        one.name,
+        quantity(one.observed, one.unit),
+        quantity(one.limit, one.unit),
+        _headroom(one.observed, one.limit, passed=one.passed),
+        _verdict(one.passed),
+        one.text,
+    )
+
+
+def _headroom(observed: float | None, limit: float, *, passed: bool | None) -> str:
+    if observed is None or not limit or passed is None:
+        return "–"
+    room = abs(limit - observed) / limit
+    return f"{'' if passed else '−'}{quantity(room, 'ratio')}"
+
+
+def _verdict(passed: bool | None) -> str:
+    sign = _BADGES[passed]
+    return f"{sign.mark} {sign.word}"
+
+
+def _latency_row(name: str, summary: LatencySummary, run: LoadRun) -> tuple[str, ...]:
+    return (
+        shorten(name, 60),
+        f"{summary.count:,}",
+        quantity(summary.count / run.latency.count, "ratio"),
+        *(
+            duration(value)
+            for value in (summary.p50_ns, summary.p95_ns, summary.p99_ns, summary.max_ns)
+        ),
+    )
+
+
+def _total(name: str, amount: int) -> str:
+    if name == _COST:
+        return quantity(amount / NS, "usd")
+    return quantity(amount, "bytes" if name.startswith("bytes_") else "count")
+
+
+def _effect_row(number: int, effect: WindowEffect) -> tuple[str, ...]:
+    window = effect.window
+    errors: Sequence[str] = [f"{kind} {count:,}" for kind, count in effect.errors.items()]
+    back = (
+        "–"
+        if effect.during_ratio is None
+        else f"not in {duration(effect.watched_ns)}"
+        if effect.recovery_ns is None
+        else f"within {duration(effect.recovery_ns)}"
+        if effect.recovery_ns
+        else "at once"
+    )
+    return (
+        f"{number} {window.name}",
+        f"{window.service}, {window.kind}",
+        f"{clock(window.start_ns)}–{clock(window.end_ns)}",
+        quantity(effect.during_ratio, "ratio"),
+        f"{duration(effect.p95_ns_before)} → {duration(effect.p95_ns_during)}",
+        back,
+        shorten(", ".join(errors) or "none", 80),
+    )

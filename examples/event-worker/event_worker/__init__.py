@@ -1,0 +1,1 @@
+"""Takes events from a Redis stream and delivers them to a webhook, in batches."""

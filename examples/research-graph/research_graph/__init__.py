@@ -1,0 +1,1 @@
+"""Writes short reports from what a library's search finds."""

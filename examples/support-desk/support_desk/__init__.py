@@ -1,0 +1,1 @@
+"""Answers customers of a shop, from its help pages and their orders."""
