@@ -3,13 +3,14 @@
 from agent_perf.config.editor_schema import config_schema
 from agent_perf.config.nearness import did_you_mean
 from agent_perf.config.reading import PROFILE_VARIABLE, Effective, load_config, read_settings
-from agent_perf.config.settings import Config, NamedLoad, dotted, key_texts, shown
+from agent_perf.config.settings import Config, NamedLoad, NamedRequest, dotted, key_texts, shown
 
 __all__ = [
     "PROFILE_VARIABLE",
     "Config",
     "Effective",
     "NamedLoad",
+    "NamedRequest",
     "config_schema",
     "did_you_mean",
     "dotted",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agent_perf.config.settings import Config, NamedLoad, Table, key_texts
+from agent_perf.config.settings import NAMED_TABLES, Config, Table, key_texts
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,7 +17,7 @@ def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``agent-perf.toml``, made from the types that read it."""
     made = msgspec.json.schema(Config)
     types: dict[str, Any] = made["$defs"]
-    for table in (Config, NamedLoad):
+    for table in (Config, *NAMED_TABLES.values()):
         _describe(types[table.__name__], table)
     settings = types.pop("Config")
     profile = {**_without_defaults(settings), "title": "Profile"}

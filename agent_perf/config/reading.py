@@ -18,7 +18,7 @@ import msgspec
 from agent_perf.config.lines import line_of
 from agent_perf.config.nearness import did_you_mean
 from agent_perf.config.profile import chosen_profile, merged
-from agent_perf.config.settings import Config, NamedLoad, Table, value_problems
+from agent_perf.config.settings import NAMED_TABLES, Config, Table, value_problems
 from agent_perf.config.variables import PREFIX, PROFILE_VARIABLE, settings_from
 from agent_perf.errors import ConfigError
 
@@ -191,23 +191,26 @@ def _wrong_keys(
             yield f"{file.place(path)}: unknown key {written!r}{where}; {hint}"
         elif key in seen:
             yield f"{file.place(path)}: {written!r} and {seen[key]!r}{where} are one key; keep one"
-        elif key == "loads" and of is Config and isinstance(value, dict):
-            for name, load in value.items():
-                if isinstance(load, dict):
-                    yield from _wrong_keys(file, load, (*path, name), NamedLoad)
+        elif key in NAMED_TABLES and of is Config and isinstance(value, dict):
+            for name, inner in value.items():
+                if isinstance(inner, dict):
+                    yield from _wrong_keys(file, inner, (*path, name), NAMED_TABLES[key])
                 else:
-                    yield f"{file.place((*path, name))}: loads.{name} = {load!r}; want a table"
+                    yield f"{file.place((*path, name))}: {key}.{name} = {inner!r}; want a table"
         else:
-            for (_, *inner), problem in value_problems(of, key, value):
-                yield f"{file.place((*path, *inner))}: {problem}{where}"
+            for (_, *below), problem in value_problems(of, key, value):
+                yield f"{file.place((*path, *below))}: {problem}{where}"
         seen[key] = written
 
 
 def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
     plain = {key.replace("-", "_"): value for key, value in table.items()}
-    loads = plain.get("loads", {})
-    if loads:
-        plain["loads"] = {name: _underscored(load) for name, load in loads.items()}
+    for key in NAMED_TABLES:
+        if plain.get(key):
+            plain[key] = {
+                name: {inner.replace("-", "_"): value for inner, value in table.items()}
+                for name, table in plain[key].items()
+            }
     return plain
 
 

@@ -57,6 +57,39 @@ class NamedLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRequest:
+    """
+    A request to a running service that has a name: what smoke, canary, chaos and a load ask.
+
+    Text of `path`, `body`, `headers` and `json` may hold ``${NAME}``: an environment variable,
+    read when the request is made, and never stored.
+
+    Attributes:
+        method: Of HTTP; POST if there is a body, else GET.
+        path: With its query, below the service's address.
+        json: Body, sent as JSON.
+        body: Body, sent as it is.
+        headers: Further headers.
+        status: Statuses of a good answer; empty: 200 to 299.
+        contains: Text that a good answer holds.
+        stream: Whether the answer is an event stream, whose first event is timed, too.
+        weight: Its share among the requests of a mix.
+        timeout_s: After so many seconds there is no answer.
+    """
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None
+    path: Annotated[str, Meta(pattern="^/")] = "/"
+    json: Any = None
+    body: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = ()
+    contains: str = ""
+    stream: bool = False
+    weight: Count = 1
+    timeout_s: Seconds = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """
     What a project says of its benchmarks.
@@ -76,6 +109,7 @@ class Config:
             a level ``["warn", "20%"]``.
         targets: Benchmark pattern to metric to the largest value: ``"150ms"``.
         loads: Name to a load, for `agent-perf load --named`.
+        requests: Name to a request, for what asks a running service.
         time_limit_s: Real seconds for one benchmark, > 0.
         time_budget_s: Real seconds after which `compare` begins no further round.
         rounds: Sampled rounds of a metric at most; as many as it takes if not given.
@@ -100,6 +134,7 @@ class Config:
     limits: Mapping[str, Text] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
     loads: Mapping[str, NamedLoad] = field(default_factory=dict)
+    requests: Mapping[str, NamedRequest] = field(default_factory=dict)
     time_limit_s: Seconds = 120.0
     time_budget_s: Annotated[float, Meta(ge=0)] = 60.0
     rounds: Count | None = None
@@ -127,7 +162,10 @@ class Config:
         }
 
 
-Table = type[Config] | type[NamedLoad]
+Table = type[Config] | type[NamedLoad] | type[NamedRequest]
+NAMED_TABLES: Final[Mapping[str, Table]] = {"loads": NamedLoad, "requests": NamedRequest}
+"""Keys of the configuration that hold tables by name."""
+
 _TYPES: Final[dict[Table, dict[str, Any]]] = {}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_perf.config import Config, NamedLoad, load_config, read_settings
+from agent_perf.config import Config, NamedLoad, NamedRequest, load_config, read_settings
 from agent_perf.errors import ConfigError
 
 _FILE = """
@@ -217,3 +217,17 @@ def test_a_configuration_is_valid_wherever_it_is_made() -> None:
 
     assert "time_limit_s = -1" in str(caught.value)
     assert "jobs = 0" in str(caught.value)
+
+
+def test_named_requests(tmp_path: Path) -> None:
+    """What smoke, canary, chaos and loads ask has a name, and unknown keys are refused there, too."""
+    (tmp_path / "agent-perf.toml").write_text(
+        '[requests.chat]\npath = "/chat"\njson = { message = "hi" }\ntimeout-s = 2\nstream = true\n'
+    )
+    assert {
+        "chat": NamedRequest(path="/chat", json={"message": "hi"}, timeout_s=2, stream=True)
+    } == load_config(tmp_path).requests
+
+    (tmp_path / "agent-perf.toml").write_text('[requests.chat]\npth = "/chat"\n')
+    with pytest.raises(ConfigError, match=r":2: unknown key 'pth' in \[requests.chat\]; did you"):
+        load_config(tmp_path)

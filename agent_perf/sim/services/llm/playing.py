@@ -18,8 +18,8 @@ from agent_perf.records import Cassette, Recording
 from agent_perf.sim.request import Witness, running_request
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.services.llm.api import Usage
+from agent_perf.sim.services.llm.comparable import comparable_body, comparable_path
 from agent_perf.sim.services.llm.delivery import wait
-from agent_perf.sim.services.llm.scrubbing import comparable_body, comparable_path
 from agent_perf.sim.services.llm.stream import TokenStream
 from agent_perf.sim.services.llm.till import Till
 from agent_perf.sim.services.reply import Reply, SimRequest

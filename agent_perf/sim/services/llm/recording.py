@@ -17,14 +17,9 @@ import httpx2
 from agent_perf.codec import dump_cassette, write_atomic
 from agent_perf.errors import UsageError
 from agent_perf.records import Cassette, Chunk, Recording
+from agent_perf.scrubbing import own_secrets, scrubbed_parts
 from agent_perf.sim.services.http_library import Dialect, HttpLibrary, dialect_of
-from agent_perf.sim.services.llm.scrubbing import (
-    comparable_body,
-    comparable_path,
-    kept_headers,
-    own_secrets,
-    scrubbed_parts,
-)
+from agent_perf.sim.services.llm.comparable import comparable_body, comparable_path, kept_headers
 
 
 @asynccontextmanager

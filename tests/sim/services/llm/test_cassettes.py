@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from agent_perf.codec import dump_cassette, load_cassette
 from agent_perf.errors import ConfigError, RealWorldAccess, StoreError, UsageError
 from agent_perf.records import Cassette, Chunk, Recording
+from agent_perf.scrubbing import REDACTED, scrubbed, scrubbed_parts
 from agent_perf.sim import SimLoop, llm, request_scope
-from agent_perf.sim.services.llm.scrubbing import REDACTED, scrubbed, scrubbed_parts
 from tests.sim.services.llm.world import ASK, MS, World, run
 
 PLANTED = [

@@ -1,19 +1,16 @@
 """
-What must not be in a cassette, taken out; and requests as they are compared.
+Secrets, taken out of text that is kept or shown.
 
-Of headers, only those are kept that clients act upon and that hold no secret. In bodies and
-paths, secrets are known by their form, by the name before them, or because the request's own
-headers carry them. One that a stream brings in pieces, some characters in each event, is
-known by no form: do not let a model recite secrets into a cassette.
+They are known by their form, by the name before them, or because the request's own headers
+carry them. One that a stream brings in pieces, some characters in each event, is known by no
+form: do not let a model recite secrets into a cassette.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
-
-import msgspec
 
 REDACTED: Final = "[redacted]"
 _SECRET_LENGTH_MIN: Final = 8
@@ -40,10 +37,6 @@ _JSON_NAME: Final = re.compile(r'\\*"[^"\\]*\\*"\s*:\s*\\*"')
 _SECRETS: Final = re.compile(
     f"(?P<json>(?i:{_IN_JSON}))|(?P<url>(?i:{_IN_URL}))|{'|'.join(_FORMS)}"
 )
-_KEPT: Final = re.compile(
-    r"content-type|retry-after(-ms)?|(x|anthropic)-ratelimit-(limit-|remaining-|reset-)?"
-    r"(requests|tokens|input-tokens|output-tokens)(-limit|-remaining|-reset)?"
-)
 _SECRET_HEADERS: Final = re.compile(r"auth|key|cookie|organi|project|token|secret", re.IGNORECASE)
 
 
@@ -53,11 +46,6 @@ def own_secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
     words = [word for value in values for word in re.split(r"[\s;,=]+", value)]
     secrets = {one for one in (*values, *words) if len(one) >= _SECRET_LENGTH_MIN}
     return tuple(sorted(secrets, key=len, reverse=True))
-
-
-def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return those of an answer's *headers* that a cassette keeps."""
-    return tuple((name, value) for name, value in headers if _KEPT.fullmatch(name.lower()))
 
 
 def scrubbed(text: str, secrets: Sequence[str] = ()) -> str:
@@ -112,30 +100,3 @@ def _value_span(match: re.Match[str]) -> tuple[int, int]:
         assert name is not None
         return low + name.end(), high
     return low, high
-
-
-def comparable_path(path: str) -> str:
-    """Return *path* as it is compared: without its query, from ``/v1/`` on."""
-    bare = path.partition("?")[0]
-    return scrubbed(bare[max(0, bare.rfind("/v1/")) :])
-
-
-def comparable_body(content: bytes, ignore: Iterable[str] = (), secrets: Sequence[str] = ()) -> str:
-    """
-    Return a request's body as it is compared.
-
-    Args:
-        content: As it was sent.
-        ignore: Names of its fields that do not matter.
-        secrets: To be taken out, with what looks like one.
-    """
-    try:
-        value = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return scrubbed(content.decode("utf-8", "replace"), secrets)
-    if isinstance(value, dict):
-        value = {name: value[name] for name in value if name not in set(ignore)}
-    return scrubbed(_encoder.encode(value).decode(), secrets)
-
-
-_encoder: Final = msgspec.json.Encoder(order="sorted")
