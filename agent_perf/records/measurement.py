@@ -29,7 +29,7 @@ class Evidence(enum.Enum):
 
 
 class Tier(enum.Enum):
-    """How much of the real code runs in a simulation, and so what it cannot see."""
+    """How much of the real world a run is in, and so what it cannot see."""
 
     STUB = "stub"
     """Stubs in place of client libraries: queueing, capacity, hours of load."""
@@ -37,6 +37,8 @@ class Tier(enum.Enum):
     """Real client libraries over services in the process: what verdicts rest on."""
     WIRE = "wire"
     """Real protocols over a network in memory: connections, pools, framing."""
+    LIVE = "live"
+    """Real services in real time: what the machine does is in the figures, noise as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
