@@ -4,9 +4,10 @@ The answers after the verdict: why, how sure, which commit, what next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from agent_perf.gate import harmless
 from agent_perf.records import (
     Decision,
     Evidence,
@@ -96,10 +97,19 @@ def how_sure(decision: Decision, standings: Sequence[Standing], noise: MachineNo
         if noise is not None and noise.metrics:
             points.append(noise_point(noise))
     points.extend(_counted(decision))
-    points.extend(Point(lead="Note", text=sentence(warning)) for warning in decision.warnings)
+    points.extend(Point(lead="Note", text=sentence(warning)) for warning in _notes(decision))
     if not points:
         points.append(Point(text="Nothing was compared."))
     return Fact(question="How sure", points=tuple(points))
+
+
+def _notes(decision: Decision) -> Iterator[str]:
+    """Yield the warnings that the table of benchmarks does not tell."""
+    soft = tuple(
+        f"{harmless(benchmark)} {harmless(metric)} observed="
+        for benchmark, metric in decision.warned
+    )
+    return (warning for warning in decision.warnings if not warning.startswith(soft))
 
 
 def next_step(

@@ -21,6 +21,8 @@ LENGTH_MAX: Final = 4_000
 
 ARROW: Final = "\u00a0→\u00a0"
 """From base to head, never broken over two lines."""
+_NAME: Final = re.compile(r"[a-z0-9_]+(\.\w+)+")
+"""A benchmark's, at the begin of a clause."""
 
 _HARD_SPACE: Final = "\u00a0"
 
@@ -160,7 +162,9 @@ def capital(text: str) -> str:
 
 def sentence(clause: str) -> str:
     """Return *clause* as a sentence, its arrows held to what they join."""
-    whole = capital(clause).replace(" → ", ARROW)
+    # A name keeps its spelling: it is looked for elsewhere.
+    whole = clause if _NAME.match(clause) else capital(clause)
+    whole = whole.replace(" → ", ARROW)
     return whole if whole.endswith((".", "!", "?", "…")) else f"{whole}."
 
 
