@@ -20,6 +20,9 @@ __all__ = ["Bench"]
 
 _BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 
+_WORLD_OPTIONS = ("seed", "tier", "tables", "faults", "cpu", "executor")
+"""What can be said of the world of a test; what a scenario has besides belongs to its requests."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a session."""
@@ -56,8 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line(
         "markers",
-        "world(**options): the world of an async test with `world`: seed, tier, tables, faults, "
-        "cpu, executor",
+        f"world(**options): the world of an async test with `world`: {', '.join(_WORLD_OPTIONS)}",
     )
     session = Session(config)
     session.check_options()
@@ -69,13 +71,7 @@ def world(request: pytest.FixtureRequest) -> Bench:
     """Measure scenarios and functions in virtual time; see agent-perf's docs/pytest.md."""
     node = request.node
     session = _session(request.config)
-    options: dict[str, Any] = {}
-    for marker in reversed(list(node.iter_markers("world"))):
-        if marker.args:
-            pytest.fail(
-                f"@pytest.mark.world{marker.args!r}: want options by name, as seed=2", pytrace=False
-            )
-        options |= marker.kwargs
+    options = _world_options(node)
     test = node.nodeid.partition("::")[2] or node.name
     bench = Bench(
         place=place_of(node.nodeid.partition("::")[0], test),
@@ -87,6 +83,31 @@ def world(request: pytest.FixtureRequest) -> Bench:
     # What the marker says wrong is told before the test takes its time.
     session.targets_of(node)
     return bench
+
+
+def _world_options(node: pytest.Item) -> dict[str, Any]:
+    """Return what the markers ``world`` of *node* say; the test fails if they cannot be meant."""
+    options: dict[str, Any] = {}
+    for marker in reversed(list(node.iter_markers("world"))):
+        if marker.args:
+            pytest.fail(
+                f"@pytest.mark.world{marker.args!r}: want options by name, as seed=2", pytrace=False
+            )
+        for name in marker.kwargs:
+            if name not in _WORLD_OPTIONS:
+                pytest.fail(
+                    f"@pytest.mark.world({name}=...): a world has {', '.join(_WORLD_OPTIONS)}; the "
+                    "rest is said where requests are made, as world.measure(f, users=50)",
+                    pytrace=False,
+                )
+        options |= marker.kwargs
+    if options and isinstance(node, pytest.Function) and _async_test(node) is None:
+        pytest.fail(
+            "@pytest.mark.world is for async tests, which are in a world; in this one say it to "
+            f"world.run(f, {next(iter(options))}=...)",
+            pytrace=False,
+        )
+    return options
 
 
 @pytest.hookimpl(wrapper=True)

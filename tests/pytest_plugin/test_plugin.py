@@ -178,18 +178,28 @@ def test_wrong_markers_are_told_before_the_test_runs(run) -> None:
             assert False
 
         @pytest.mark.world("wire")
-        def test_world(world):
+        async def test_world(world):
+            assert False
+
+        @pytest.mark.world(users=(1, 50))
+        async def test_unknown(world):
+            assert False
+
+        @pytest.mark.world(seed=2)
+        def test_plain(world):
             assert False
         """
     )
 
-    result.assert_outcomes(errors=4)
+    result.assert_outcomes(errors=6)
     result.stdout.fnmatch_lines(
         [
             "*p59='1s' is no promise; did you mean 'p99'*",
             "*p95='fast'; want a time*",
             "*want limits by name*",
             "*want options by name*",
+            "*world(users=...): a world has seed, tier*world.measure(f, users=50)*",
+            "*is for async tests*world.run(f, seed=...)*",
         ]
     )
 
