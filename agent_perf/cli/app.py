@@ -38,6 +38,9 @@ _SECTIONS: Final = {
         "selftest": "Do scenarios give the same answer in hostile processes?",
         "resources": "Sample what a command takes: CPU, memory, disk, network.",
     },
+    "Real services": {
+        "smoke": "Is a service there: its health, a chat, its metrics? In seconds.",
+    },
     "Set up": {
         "init": "Give a repository its first scenario, configuration and CI file.",
         "config": "Show each setting, its value, and where that comes from.",

@@ -75,6 +75,7 @@ class NamedRequest:
         stream: Whether the answer is an event stream, whose first event is timed, too.
         weight: Its share among the requests of a mix.
         timeout_s: After so many seconds there is no answer.
+        within_s: What is a good answer, in seconds; of a stream, its first event.
     """
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None
@@ -87,6 +88,7 @@ class NamedRequest:
     stream: bool = False
     weight: Count = 1
     timeout_s: Seconds = 30.0
+    within_s: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Answer:
             ``too_long``; empty for a good answer.
         detail: The same for people, without secrets; empty for a good answer.
         content: The body, if it was asked for.
+        content_type: As the service calls its body; empty if it does not, or did not answer.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Answer:
     error: str
     detail: str
     content: bytes = b""
+    content_type: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -119,6 +121,7 @@ class Asker:
             error=error,
             detail=detail,
             content=bytes(heard.content) if self._keep_content else b"",
+            content_type=heard.content_type,
         )
 
     async def _exchange(
@@ -131,6 +134,7 @@ class Asker:
             content=request.content or None,
         ) as response:
             heard.status = response.status_code
+            heard.content_type = response.headers.get("content-type", "")
             async for piece in response.aiter_bytes():
                 heard.content += piece
                 if heard.first_s is None and _is_first(request, heard.content):
@@ -148,10 +152,11 @@ class Asker:
 class _Heard:
     """What has been heard of an answer so far."""
 
-    __slots__ = ("content", "first_s", "status")
+    __slots__ = ("content", "content_type", "first_s", "status")
 
     def __init__(self) -> None:
         self.content = bytearray()
+        self.content_type = ""
         self.first_s: float | None = None
         self.status: int | None = None
 
