@@ -24,7 +24,7 @@ _FORMS: Final = (
     r"\bxox[a-z]-[A-Za-z0-9-]{10,}",
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*",
-    r"(?<=://)[^/\s:@\"]+:[^/\s@\"]+(?=@)",
+    r"(?<=://)[^/\s:@\"]*:[^/\s@\"]+(?=@)",
 )
 _NAMES: Final = (
     r"(?:x[-_])?api[-_]?key|authorization|(?:set-)?cookie|(?:client|app)?[-_]?secret|password|"

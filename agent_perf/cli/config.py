@@ -15,6 +15,7 @@ from agent_perf.cli.profile import project_folder
 from agent_perf.config import PROFILE_VARIABLE, Config, Effective, dotted, read_settings, shown
 from agent_perf.errors import ConfigError
 from agent_perf.gate import make_policy
+from agent_perf.scrubbing import scrubbed
 from agent_perf.waivers import load_accepted
 
 
@@ -26,7 +27,7 @@ def show_config(form: str) -> int:
         ConfigError: If the configuration is not valid.
     """
     effective = read_settings(project_folder())
-    rows = list(_rows(effective))
+    rows = [(path, _told(value), origin) for path, value, origin in _rows(effective)]
     if form == "json":
         print_json(
             {
@@ -121,6 +122,13 @@ def _at(config: Config, path: tuple[str, ...]) -> Any:
     for key in path[1:]:
         value = value[key] if isinstance(value, Mapping) else getattr(value, key)
     return value
+
+
+def _told(value: Any) -> Any:
+    """Return *value* without secrets that somebody wrote into the file after all."""
+    if isinstance(value, str):
+        return scrubbed(value)
+    return {key: _told(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _origin(effective: Effective, path: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from agent_perf.cli.project import Project, open_project
 from agent_perf.cli.sampling import round_line
 from agent_perf.errors import RepositoryError, StoreError, UsageError
 from agent_perf.history import NoiseStore, machine_name
+from agent_perf.live.services import Service, embeddable
 from agent_perf.measure import (
     answers_at,
     installed_version,
@@ -235,15 +236,19 @@ def _presence() -> tuple[HealthCheck, ...]:
         presence_check("asv", asv or "", "`asv run` is not available"),
         presence_check("valgrind", program_path("valgrind") or "", "no instruction counts"),
         presence_check(
-            "Redis", _answering(6379), "tests with a real one are skipped; simulations need none"
+            "Redis", _service(Service.REDIS, 6379), "real services need one; simulations none"
         ),
         presence_check(
             "PostgreSQL",
-            _answering(5432),
-            "tests with a real one are skipped; simulations need none",
+            _service(Service.DATABASE, 5432),
+            "real services need one; simulations none",
         ),
     )
 
 
-def _answering(port: int) -> str:
-    return f"answers at 127.0.0.1:{port}" if answers_at("127.0.0.1", port) else ""
+def _service(service: Service, port: int) -> str:
+    program = embeddable(service)
+    found = [f"{program.name} can be started for a run ({program.path})"] if program else []
+    if answers_at("127.0.0.1", port):
+        found.append(f"one answers at 127.0.0.1:{port}")
+    return "; ".join(found)

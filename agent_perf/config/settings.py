@@ -112,6 +112,8 @@ class Config:
         targets: Benchmark pattern to metric to the largest value: ``"150ms"``.
         loads: Name to a load, for `agent-perf load --named`.
         requests: Name to a request, for what asks a running service.
+        services: Where real services are, for what needs them: ``redis`` and ``database`` to a
+            URL, which may hold ``${NAME}``, or to ``embedded``: started for each run.
         time_limit_s: Real seconds for one benchmark, > 0.
         time_budget_s: Real seconds after which `compare` begins no further round.
         rounds: Sampled rounds of a metric at most; as many as it takes if not given.
@@ -137,6 +139,7 @@ class Config:
     targets: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
     loads: Mapping[str, NamedLoad] = field(default_factory=dict)
     requests: Mapping[str, NamedRequest] = field(default_factory=dict)
+    services: Mapping[Literal["redis", "database"], str] = field(default_factory=dict)
     time_limit_s: Seconds = 120.0
     time_budget_s: Annotated[float, Meta(ge=0)] = 60.0
     rounds: Count | None = None
@@ -180,8 +183,10 @@ def _wrong(
     hint: Any, value: object, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
-        inner = get_args(hint)[1]
+        names, inner = get_args(hint)
         for name, entry in value.items():
+            if known := _literals(names):
+                yield from _unknown(known, name, path)
             yield from _wrong(inner, entry, (*path, name))
         return
     name = dotted(path)
@@ -194,6 +199,13 @@ def _wrong(
         words = [one for one in _literals(hint) if isinstance(value, str)]
         want = f"want {' or '.join(map(shown, words))}" if words else _plainly(str(error))
         yield path, f"{name} = {shown(value)}; {want}"
+
+
+def _unknown(
+    known: list[str], name: str, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    if name not in known:
+        yield (*path, name), f"{dotted((*path, name))} is unknown; want {' or '.join(known)}"
 
 
 def key_types(table: Table) -> dict[str, Any]:

@@ -16,9 +16,15 @@ from agent_perf.config.settings import Config, key_types, value_problems
 PREFIX: Final = "AGENT_PERF_"
 PROFILE_VARIABLE: Final = "AGENT_PERF_PROFILE"
 _OTHERS: Final = frozenset(
-    {PROFILE_VARIABLE, "AGENT_PERF_PROCESSES", "AGENT_PERF_REDIS_URL", "AGENT_PERF_POSTGRES_URL"}
+    {
+        PROFILE_VARIABLE,
+        "AGENT_PERF_DATABASE_URL",
+        "AGENT_PERF_PROCESSES",
+        "AGENT_PERF_REDIS_URL",
+        "AGENT_PERF_POSTGRES_URL",
+    }
 )
-"""The profile, and what this project's own tests and tools ask for."""
+"""The profile, where services are, and what this project's own tests and tools ask for."""
 _WORDS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 

@@ -231,3 +231,14 @@ def test_named_requests(tmp_path: Path) -> None:
     (tmp_path / "agent-perf.toml").write_text('[requests.chat]\npth = "/chat"\n')
     with pytest.raises(ConfigError, match=r":2: unknown key 'pth' in \[requests.chat\]; did you"):
         load_config(tmp_path)
+
+
+def test_services_have_two_names(tmp_path: Path) -> None:
+    """Where Redis and the database are is said by name; another name is refused."""
+    (tmp_path / "agent-perf.toml").write_text('[services]\nredis = "embedded"\n')
+
+    assert {"redis": "embedded"} == load_config(tmp_path, environ={}).services
+
+    (tmp_path / "agent-perf.toml").write_text('[services]\npostgres = "embedded"\n')
+    with pytest.raises(ConfigError, match=r":2: services.postgres is unknown; want redis or dat"):
+        load_config(tmp_path, environ={})

@@ -1,0 +1,1 @@
+"""Services that are found, or started for a run."""
