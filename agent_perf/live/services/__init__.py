@@ -9,6 +9,7 @@ from agent_perf.live.services.address import (
     chosen_services,
     shown_url,
 )
+from agent_perf.live.services.app_server import AppServer
 from agent_perf.live.services.guarded import Guarded, ServerOrder
 from agent_perf.live.services.ports import LOOPBACK, ReservedPort
 from agent_perf.live.services.programs import Program
@@ -20,6 +21,7 @@ __all__ = [
     "LOOPBACK",
     "OPTIONS",
     "VARIABLES",
+    "AppServer",
     "Guarded",
     "Program",
     "ReservedPort",

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from agent_perf.errors import BrokenError
+from agent_perf.errors import BrokenError, UsageError
 from agent_perf.live.services.address import Service, ServiceAddress
 from agent_perf.live.services.guarded import Guarded, ServerOrder
 from agent_perf.live.services.ports import LOOPBACK, ReservedPort
@@ -35,6 +36,7 @@ def embedded_postgres(program: Program) -> Iterator[ServiceAddress]:
 
     Raises:
         BrokenError: If it cannot be started.
+        UsageError: If we are root, and its user cannot reach the folder of temporary files.
     """
     password = secrets.token_hex(16)
     with ReservedPort() as port, scratch_folder() as folder:
@@ -44,6 +46,7 @@ def embedded_postgres(program: Program) -> Iterator[ServiceAddress]:
         secret.touch(mode=0o600)
         secret.write_text(f"{password}\n", encoding="ascii")
         if user := server_user():
+            _require_way(folder, user.pw_name)
             # The server owns its data and nothing above, where others may only pass.
             folder.chmod(0o711)
             os.chown(data, user.pw_uid, user.pw_gid)
@@ -74,6 +77,15 @@ def embedded_postgres(program: Program) -> Iterator[ServiceAddress]:
             )
         finally:
             server.stop()
+
+
+def _require_way(folder: Path, user: str) -> None:
+    for above in folder.parents:
+        if not above.stat().st_mode & stat.S_IXOTH:
+            raise UsageError(
+                f"PostgreSQL refuses to run as root, and {user} cannot pass {above}; set TMPDIR "
+                "to a folder that everybody can pass, such as /tmp"
+            )
 
 
 def _command(program: Program, data: Path, port: int) -> list[str]:

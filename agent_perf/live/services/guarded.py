@@ -86,6 +86,7 @@ class Guarded:
     pid: int = 0
     _guard: subprocess.Popen[bytes] | None = None
     _heard: bytes = field(default=b"", repr=False)
+    _has_ended: bool = False
 
     def start(self) -> None:
         """
@@ -118,7 +119,7 @@ class Guarded:
 
     def is_running(self) -> bool:
         """Return whether it has not ended by itself."""
-        return self._guard is not None and self._line(0.0) is None and self._guard.poll() is None
+        return self._guard is not None and not self.wait_end(0.0)
 
     def wait_until(self, is_ready: Callable[[], bool], within_s: float) -> None:
         """
@@ -146,8 +147,10 @@ class Guarded:
             self._guard.stdin.flush()
 
     def wait_end(self, within_s: float) -> bool:
-        """Return whether it has ended by itself within *within_s*."""
-        return self._line(within_s) is not None
+        """Return whether it has ended by itself, within *within_s* at the latest."""
+        if not self._has_ended:
+            self._has_ended = self._line(within_s) is not None
+        return self._has_ended
 
     def stop(self) -> None:
         """End it, politely at first; what it wrote stays in its log."""
@@ -169,10 +172,10 @@ class Guarded:
 
     def log_text(self) -> str:
         """Return the end of what it wrote."""
-        try:
-            content = self.order.log.read_bytes()
-        except FileNotFoundError:
-            return ""
+        log = self.order.log
+        # The guard begins a new file when one is half as long as all may be.
+        files = [file for file in (log.with_name(f"{log.name}.1"), log) if file.exists()]
+        content = b"".join(file.read_bytes() for file in files)
         return content[-LOG_BYTES_MAX:].decode("utf-8", "replace")
 
     def _last_words(self) -> str:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -32,23 +33,13 @@ def _need(service: Service) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> Iterator[Path]:
+def folder(monkeypatch) -> Iterator[Path]:
     """Where folders of runs are made: nobody else's are swept."""
-    # The server's user must be able to pass, as in /tmp.
-    with _passable(tmp_path_factory.mktemp("t")) as path:
-        monkeypatch.setattr("tempfile.tempdir", str(path))
-        yield path
-
-
-@contextmanager
-def _passable(path: Path) -> Iterator[Path]:
-    changed = [one for one in (path, *path.parents[:3]) if one.stat().st_uid == os.getuid()]
-    before = [(one, one.stat().st_mode) for one in changed]
-    for one, mode in before:
-        one.chmod(mode | 0o711)
-    yield path
-    for one, mode in before:
-        one.chmod(mode)
+    with tempfile.TemporaryDirectory(prefix="agent-perf-test-") as name:
+        # A server of another user must be able to pass, which pytest's own folders forbid.
+        Path(name).chmod(0o711)
+        monkeypatch.setattr("tempfile.tempdir", name)
+        yield Path(name)
 
 
 def test_an_embedded_redis_answers_its_password_alone(folder: Path) -> None:
@@ -156,6 +147,19 @@ def _killed_run(folder: Path, *, with_guards: bool = False) -> Iterator[list[psu
         for server in servers:
             if server.is_running():
                 server.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change its user")
+def test_a_temporary_folder_that_the_server_cannot_reach_is_told(folder: Path) -> None:
+    """As root the server is another user, who must be able to pass; else the way out is told."""
+    _need(Service.DATABASE)
+    folder.chmod(0o700)
+
+    with (
+        pytest.raises(UsageError, match=r"\w+ cannot pass /.*agent-perf-test-.*set TMPDIR"),
+        live_services({}, [Service.DATABASE]),
+    ):
+        raise AssertionError("it was started")
 
 
 def test_without_a_program_the_way_out_is_told(monkeypatch) -> None:
