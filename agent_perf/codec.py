@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ import msgspec
 
 from agent_perf.errors import SampleError, StoreError
 from agent_perf.records import (
+    CalibratedTables,
     Capacity,
     Cassette,
     CommandRun,
@@ -202,6 +204,19 @@ def dump_session(session: Session) -> bytes:
 def load_session(data: bytes, source: str) -> Session:
     """Return what a command did from a file's content; errors as in load_run."""
     return _load("session", data, source, Session)
+
+
+def dump_tables(tables: CalibratedTables) -> bytes:
+    """Return measured latency tables as a file's content, one line for each list of numbers."""
+    # It is committed, and its changes are reviewed.
+    numbers = re.compile(rb"\[[\d,\s]+\]")
+    text = msgspec.json.format(_dump("latency_tables", tables), indent=1)
+    return numbers.sub(lambda found: b"".join(found[0].split()), text) + b"\n"
+
+
+def load_tables(data: bytes, source: str) -> CalibratedTables:
+    """Return measured latency tables from a file's content; errors as in load_run."""
+    return _load("latency_tables", data, source, CalibratedTables)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -49,7 +49,7 @@ _SECTIONS: Final = {
     },
     "This machine": {
         "doctor": "Is it fit to measure, and how much noise does it add?",
-        "calibrate": "Measure what operations cost in CPU time here.",
+        "calibrate": "Measure what operations cost here, or what services take.",
     },
     "See it work": {
         "demo": "A small agent backend whose history holds five regressions.",

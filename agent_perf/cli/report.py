@@ -57,8 +57,9 @@ def latest_runs(runs: Sequence[Run]) -> dict[str, Run]:
     return {run.benchmark: run for run in ordered}
 
 
-def _surroundings(run: Run) -> tuple[str, str, str]:
-    return run.environment.harness, run.environment.python, run.environment.cpu
+def _surroundings(run: Run) -> tuple[str, str, str, str]:
+    environment = run.environment
+    return environment.harness, environment.python, environment.cpu, environment.tables
 
 
 def write_history(

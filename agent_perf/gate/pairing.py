@@ -114,6 +114,7 @@ def _obstacles(base: Run, head: Run) -> Iterator[str]:
         ("harness", before.harness[:8], after.harness[:8]),
         ("scenario file", before.scenario[:8], after.scenario[:8]),
         ("CPU charging", before.cpu or "none", after.cpu or "none"),
+        ("latency tables", before.tables[:8] or "ours", after.tables[:8] or "ours"),
         ("seed", str(base.seed), str(head.seed)),
         ("requests", str(len(base.latency_ns)), str(len(head.latency_ns))),
     )

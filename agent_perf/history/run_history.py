@@ -95,7 +95,9 @@ def _digest(run: Run) -> _Digest:
         commit=run.commit,
         benchmark=run.benchmark,
         python=f"py{environment.python}",
-        edition=f"{environment.harness}-{environment.scenario}-{environment.cpu}",
+        edition=(
+            f"{environment.harness}-{environment.scenario}-{environment.cpu}-{environment.tables}"
+        ),
         packages=environment.packages,
         targets=run.targets,
         metrics=summarize(run),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from agent_perf.errors import TargetImportError
-from agent_perf.records import Environment
+from agent_perf.records import TABLES_FILE, Environment
 
 _HARNESS: Final = (
     "sim",
@@ -26,6 +26,7 @@ _HARNESS: Final = (
     "suite/plain.py",
     "suite/world.py",
     "suite/runner.py",
+    "suite/tables.py",
     "suite/watch.py",
     "records",
     "variables.py",
@@ -66,6 +67,7 @@ def current_environment(scenario_sources: Sequence[Path], *, cpu: str = "") -> E
         scenario=_digest_of(scenario_sources),
         packages=_packages(),
         cpu=cpu,
+        tables=_tables_digest(scenario_sources),
     )
 
 
@@ -80,6 +82,14 @@ def harness_digest() -> str:
             sorted(path.rglob("*.py")) + sorted(path.rglob("*.json")) if path.is_dir() else [path]
         )
     return _digest_of(paths, package)
+
+
+def _tables_digest(scenario_sources: Sequence[Path]) -> str:
+    """Return a hash of the projects' own latency tables; empty if there are none."""
+    folders = dict.fromkeys(source.parent for source in scenario_sources)
+    files = [folder / TABLES_FILE for folder in folders]
+    found = [file for file in files if file.is_file()]
+    return _digest_of(found) if found else ""
 
 
 def _digest_of(paths: Sequence[Path], root: Path | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from agent_perf.records.acceptance import Acknowledged, Waiver
 from agent_perf.records.advice import Advice
+from agent_perf.records.calibration import TABLES_FILE, CalibratedTable, CalibratedTables
 from agent_perf.records.capacity import QUANTILES, Capacity, Probe, Promise
 from agent_perf.records.cassette import Cassette, Chunk, Recording
 from agent_perf.records.command import COMMAND_METRICS, CommandRun, CommandSpec, Execution
@@ -55,6 +56,7 @@ from agent_perf.records.waiving import Covered, Lapse, WaiverState, WaiverUse
 __all__ = [
     "COMMAND_METRICS",
     "QUANTILES",
+    "TABLES_FILE",
     "WORST_FIRST",
     "Acknowledged",
     "Advice",
@@ -62,6 +64,8 @@ __all__ = [
     "Bottleneck",
     "Breach",
     "Bucket",
+    "CalibratedTable",
+    "CalibratedTables",
     "Capacity",
     "Cassette",
     "Cause",

@@ -100,6 +100,7 @@ class Environment:
             to what is under test: they are told, and do not forbid a comparison.
         cpu: How CPU time was charged for: a mode and a digest of its costs, as
             ``calls-1f0c93ab``; empty if it was not.
+        tables: Digest of the project's own latency tables; empty if it has none.
     """
 
     python: str
@@ -107,6 +108,7 @@ class Environment:
     scenario: str
     packages: Mapping[str, str] = field(default_factory=dict)
     cpu: str = ""
+    tables: str = ""
 
     @property
     def key(self) -> str:
@@ -114,15 +116,17 @@ class Environment:
         packages = ",".join(f"{name}={self.packages[name]}" for name in sorted(self.packages))
         digest = sha256(packages.encode()).hexdigest()
         cpu = f"-{self.cpu}" if self.cpu else ""
-        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}-{digest[:8]}{cpu}"
+        tables = f"-tables-{self.tables[:8]}" if self.tables else ""
+        return f"py{self.python}-{self.harness[:8]}-{self.scenario[:8]}-{digest[:8]}{cpu}{tables}"
 
     def comparable_with(self, other: Environment) -> bool:
         """Return True if runs in both may be compared: all the same but packages."""
-        return (self.python, self.harness, self.scenario, self.cpu) == (
+        return (self.python, self.harness, self.scenario, self.cpu, self.tables) == (
             other.python,
             other.harness,
             other.scenario,
             other.cpu,
+            other.tables,
         )
 
 

@@ -212,6 +212,8 @@ def environment_table(run: LoadRun) -> Table:
     ]
     if run.environment.cpu:
         rows.insert(4, ("CPU time charged", run.environment.cpu))
+    if run.environment.tables:
+        rows.insert(4, ("Latency tables", f"the project's own, {run.environment.tables[:8]}"))
     return Table(caption="Measured with", header=("What", "Value"), rows=tuple(rows), words=(1,))
 
 

@@ -140,6 +140,7 @@ def _environment(run: Run | None) -> dict[str, str]:
         "Python": run.environment.python,
         "Harness": run.environment.harness[:12],
         "Scenario": run.environment.scenario[:12],
+        **({"Latency tables": run.environment.tables[:12]} if run.environment.tables else {}),
         "Seed": str(run.seed),
     }
 

@@ -30,6 +30,7 @@ from agent_perf.sim.latency import (
     tables_digest,
 )
 from agent_perf.sim.loop import SimLoop
+from agent_perf.sim.own_tables import own_tables, read_tables
 from agent_perf.sim.request import (
     BACKGROUND_ID,
     RequestState,
@@ -82,6 +83,8 @@ __all__ = [
     "default_tables",
     "llm",
     "load_costs",
+    "own_tables",
+    "read_tables",
     "request_scope",
     "running_request",
     "simulate",

@@ -21,6 +21,7 @@ from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.desk import open_desk
 from agent_perf.suite.incidents import stuck_explained
 from agent_perf.suite.result import run_of
+from agent_perf.suite.tables import tables_of
 from agent_perf.suite.watch import Watch, charging_of
 from agent_perf.suite.world import World
 
@@ -49,7 +50,7 @@ class OpenWorld(World):
         tier: Tier,
         charging: CpuCharging,
     ) -> None:
-        draws = Draws(scenario.seed, scenario.tables)
+        draws = Draws(scenario.seed, tables_of([scenario]))
         super().__init__(
             loop, draws, recorder, tier=tier, charging=charging, faults=scenario.faults
         )

@@ -21,6 +21,7 @@ from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.desk import open_desk
 from agent_perf.suite.incidents import Incidents, stuck_explained
 from agent_perf.suite.result import run_of
+from agent_perf.suite.tables import tables_of
 from agent_perf.suite.watch import Probe, Watch, charging_of
 from agent_perf.suite.world import World
 from agent_perf.units import NS
@@ -162,7 +163,7 @@ async def opened(
         BrokenError: As in built.
     """
     first = scenarios[0][0]
-    tables = {name: table for each, _ in scenarios for name, table in each.tables.items()}
+    tables = tables_of([each for each, _ in scenarios])
     faults = tuple(fault for each, _ in scenarios for fault in each.faults)
     draws = Draws(first.seed if seed is None else seed, tables)
     world = World(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
