@@ -40,6 +40,7 @@ _SECTIONS: Final = {
     },
     "Real services": {
         "smoke": "Is a service there: its health, a chat, its metrics? In seconds.",
+        "chaos": "Break what a service stands on: does it bear that?",
     },
     "Set up": {
         "init": "Give a repository its first scenario, configuration and CI file.",

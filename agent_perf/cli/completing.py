@@ -95,6 +95,10 @@ def _loads(root: Path, settings: Effective) -> Iterable[str]:
     return settings.config.loads
 
 
+def _experiments(root: Path, settings: Effective) -> Iterable[str]:
+    return settings.config.chaos
+
+
 def _sessions(root: Path, settings: Effective) -> Iterator[str]:
     from agent_perf.history import SessionStore
 
@@ -110,6 +114,7 @@ base_names: Final = _offering(_bases)
 baseline_names: Final = _offering(_baselines)
 profile_names: Final = _offering(_profiles)
 load_names: Final = _offering(_loads)
+chaos_names: Final = _offering(_experiments)
 session_names: Final = _offering(_sessions)
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, 
 import msgspec
 from msgspec import Meta
 
+from agent_perf.config.chaos import NamedChaos
 from agent_perf.errors import ConfigError
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -114,6 +115,7 @@ class Config:
         requests: Name to a request, for what asks a running service.
         services: Where real services are, for what needs them: ``redis`` and ``database`` to a
             URL, which may hold ``${NAME}``, or to ``embedded``: started for each run.
+        chaos: Name to an experiment on running services, for `agent-perf chaos`.
         time_limit_s: Real seconds for one benchmark, > 0.
         time_budget_s: Real seconds after which `compare` begins no further round.
         rounds: Sampled rounds of a metric at most; as many as it takes if not given.
@@ -140,6 +142,7 @@ class Config:
     loads: Mapping[str, NamedLoad] = field(default_factory=dict)
     requests: Mapping[str, NamedRequest] = field(default_factory=dict)
     services: Mapping[Literal["redis", "database"], str] = field(default_factory=dict)
+    chaos: Mapping[str, NamedChaos] = field(default_factory=dict)
     time_limit_s: Seconds = 120.0
     time_budget_s: Annotated[float, Meta(ge=0)] = 60.0
     rounds: Count | None = None
@@ -167,8 +170,12 @@ class Config:
         }
 
 
-Table = type[Config] | type[NamedLoad] | type[NamedRequest]
-NAMED_TABLES: Final[Mapping[str, Table]] = {"loads": NamedLoad, "requests": NamedRequest}
+Table = type[Config] | type[NamedLoad] | type[NamedRequest] | type[NamedChaos]
+NAMED_TABLES: Final[Mapping[str, Table]] = {
+    "loads": NamedLoad,
+    "requests": NamedRequest,
+    "chaos": NamedChaos,
+}
 """Keys of the configuration that hold tables by name."""
 
 _TYPES: Final[dict[Table, dict[str, Any]]] = {}

@@ -1,0 +1,20 @@
+"""Faults on live services: proxies that break connections, workers that are killed."""
+
+from agent_perf.live.chaos.address import Address, parse_address
+from agent_perf.live.chaos.experiment import run_experiment
+from agent_perf.live.chaos.plan import Plan, plan_of, timeline_lines
+from agent_perf.live.chaos.proxy import Proxy
+from agent_perf.live.chaos.toxic import Toxic, ToxicKind, Way
+
+__all__ = [
+    "Address",
+    "Plan",
+    "Proxy",
+    "Toxic",
+    "ToxicKind",
+    "Way",
+    "parse_address",
+    "plan_of",
+    "run_experiment",
+    "timeline_lines",
+]

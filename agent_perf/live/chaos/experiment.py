@@ -1,0 +1,292 @@
+"""
+Makes an experiment: asks, checks the steady state, breaks, and looks how all is afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent_perf.config import NamedRequest
+from agent_perf.errors import BrokenError, ConfigError
+from agent_perf.live.asking import Asker
+from agent_perf.live.chaos.condition import broken
+from agent_perf.live.chaos.drive import Driver
+from agent_perf.live.chaos.judging import fault_checks, steady_checks
+from agent_perf.live.chaos.observations import Observations
+from agent_perf.live.chaos.plan import Injection, Plan, filled
+from agent_perf.live.chaos.proxy import Proxy
+from agent_perf.live.chaos.worker import Worker
+from agent_perf.live.chaos.writes import Ledger, NoWrites, read_back, writes_checks
+from agent_perf.live.request import ReadyRequest, ready
+from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
+from agent_perf.records import CheckResult, FaultWindow, LoadRun, StateChange, Tier
+from agent_perf.repository import WORKTREE
+from agent_perf.units import NS, format_value
+
+_BUCKETS: Final = 120
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """What stands while an experiment runs."""
+
+    proxies: Mapping[str, Proxy]
+    workers: Mapping[str, Worker]
+    addresses: Mapping[str, str]
+    url: str
+
+
+def run_experiment(
+    plan: Plan,
+    requests: Mapping[str, NamedRequest],
+    chosen: tuple[str, ...],
+    *,
+    logs: Path,
+    told: Told,
+) -> LoadRun:
+    """
+    Return what became of the requests, with a check for each promise.
+
+    Args:
+        plan: The experiment.
+        requests: All named requests.
+        chosen: Those that are asked; empty: all but the one that reads back.
+        logs: Folder for what workers print.
+        told: Is told what happens, as it happens.
+
+    Raises:
+        BrokenError: If a worker is not ready, or the steady state does not hold to begin with.
+        ConfigError: If a request is not there, or lacks something.
+        UsageError: If a port is taken, or a worker cannot be started.
+    """
+    return asyncio.run(_Experiment(plan, requests, chosen, logs, told).run())
+
+
+class _Experiment:
+    def __init__(
+        self,
+        plan: Plan,
+        requests: Mapping[str, NamedRequest],
+        chosen: tuple[str, ...],
+        logs: Path,
+        told: Told,
+    ) -> None:
+        self._plan = plan
+        self._logs = logs
+        self._told = told
+        writes = plan.writes
+        read = writes.read if writes else ""
+        names = chosen or tuple(name for name in requests if name != read)
+        if writes and writes.request not in names:
+            names = (*names, writes.request)
+        self._mix = [_ready(name, requests, f"chaos.{plan.name}") for name in names]
+        if not self._mix:
+            raise ConfigError(f"chaos.{plan.name} asks nothing; want a request, as [requests.chat]")
+        self._read = _ready(read, requests, f"chaos.{plan.name}.writes") if read else None
+        self._memory: Ledger | NoWrites = NoWrites()
+        if writes:
+            if bool(writes.read) == bool(writes.command):
+                raise ConfigError(
+                    f"chaos.{plan.name}.writes: read = {writes.read!r} and command = "
+                    f"{writes.command!r}; want one of them"
+                )
+            write = next(one for one in self._mix if one.name == writes.request)
+            run = f"ap{secrets.token_hex(4)}"
+            self._memory = Ledger(writes, write, run, plan.request_count)
+        self._observations = Observations(plan.rate_hz, plan.request_count)
+        self._recorder = LoadRecorder(
+            time.perf_counter_ns,
+            lambda: -1,
+            bucket_ns=max(NS // 20, round(plan.length_s / _BUCKETS * NS)),
+        )
+        self._windows: dict[str, tuple[float, float]] = {}
+        self._untouched: dict[str, str] = {}
+
+    async def run(self) -> LoadRun:
+        """Return what it came to."""
+        async with AsyncExitStack() as stack:
+            stage = await self._build(stack)
+            asker = await stack.enter_async_context(
+                Asker(stage.url, connections_max=self._plan.in_flight_max, keep_content=False)
+            )
+            driver = Driver(
+                asker,
+                self._mix,
+                observations=self._observations,
+                recorder=self._recorder,
+                memory=self._memory,
+                in_flight_max=self._plan.in_flight_max,
+                seed=self._plan.seed,
+            )
+            load = asyncio.get_running_loop().create_task(driver.run())
+            try:
+                await asyncio.sleep(0)
+                await self._inject(driver, stage)
+                await load
+            finally:
+                load.cancel()
+                await asyncio.gather(load, return_exceptions=True)
+            checks = [
+                *steady_checks(self._plan, self._observations),
+                *fault_checks(self._plan, self._observations, self._untouched),
+                *await self._read_back(stage),
+            ]
+            return self._result(driver, stage, tuple(checks))
+
+    async def _build(self, stack: AsyncExitStack) -> _Stage:
+        plan = self._plan
+        proxies = {
+            name: await stack.enter_async_context(Proxy(name, route.upstream, route.listen))
+            for name, route in plan.routes.items()
+        }
+        addresses = {name: str(proxy.address) for name, proxy in proxies.items()}
+        for name, address in addresses.items():
+            self._told(f"proxy {name}: {address} -> {plan.routes[name].upstream}")
+        workers = {}
+        for name, said in plan.workers.items():
+            log = self._logs / f"{plan.name}.{name}.log"
+            worker = Worker(name, said, addresses, log)
+            workers[name] = await stack.enter_async_context(worker)
+            self._told(f"worker {name}: ready")
+        url = filled(plan.url, addresses, f"chaos.{plan.name}.url")
+        return _Stage(proxies=proxies, workers=workers, addresses=addresses, url=url)
+
+    async def _inject(self, driver: Driver, stage: _Stage) -> None:
+        """Switch faults on and off at their times; before the first, check the steady state."""
+        events = sorted(
+            [(one.begin_s, 1, one) for one in self._plan.injections]
+            + [(one.end_s, 2, one) for one in self._plan.injections],
+            key=lambda event: event[:2],
+        )
+        for number, (at_s, what, one) in enumerate(events):
+            await asyncio.sleep(max(0.0, at_s - driver.now_s()))
+            if number == 0:
+                self._require_steady(driver)
+            now_s = driver.now_s()
+            if what == 1:
+                self._told(f"{now_s:8.2f} s  {one.name}: {one.kind} of {one.target}")
+                self._begin(one, stage)
+                self._windows[one.name] = now_s, now_s
+            else:
+                await self._end(one, stage)
+                self._windows[one.name] = self._windows[one.name][0], driver.now_s()
+                self._told(f"{now_s:8.2f} s  {one.name}: over")
+
+    def _require_steady(self, driver: Driver) -> None:
+        plan = self._plan
+        sample = self._observations.sample(0, self._observations.first_from(plan.steady_s))
+        wrong = broken(plan.steady, sample)
+        if not wrong:
+            return
+        seen = ", ".join(
+            f"{one.metric} {format_value(value, one.unit)} (want {one.sign} "
+            f"{format_value(one.limit, one.unit)})"
+            if value < float("inf")
+            else f"{one.metric}: no answer"
+            for one, value in wrong
+        )
+        first = f"; the first failure: {driver.first_failure}" if driver.first_failure else ""
+        raise BrokenError(
+            f"chaos.{plan.name}: the steady state does not hold before any fault: {seen}{first}. "
+            "An experiment on a sick system tells nothing, and none was made"
+        )
+
+    def _begin(self, one: Injection, stage: _Stage) -> None:
+        if one.toxic is not None:
+            proxy = stage.proxies[one.target]
+            if not proxy.accepted:
+                self._untouched[one.name] = (
+                    f"no connection has ever come through proxy {one.target}; is the service told "
+                    f"to use {proxy.address}?"
+                )
+            proxy.add(one.toxic)
+        elif one.kind == "kill":
+            stage.workers[one.target].kill(one.end_s - one.begin_s)
+        else:
+            stage.workers[one.target].stop()
+
+    async def _end(self, one: Injection, stage: _Stage) -> None:
+        if one.toxic is not None:
+            await stage.proxies[one.target].remove(one.toxic)
+        elif one.kind == "stop":
+            stage.workers[one.target].go_on()
+
+    async def _read_back(self, stage: _Stage) -> tuple[CheckResult, ...]:
+        writes, ledger = self._plan.writes, self._memory
+        if writes is None or isinstance(ledger, NoWrites):
+            return ()
+        self._told("reading back what was acknowledged")
+        async with Asker(stage.url, keep_content=True) as asker:
+            found = await read_back(ledger, writes, asker, self._read, stage.addresses)
+        return writes_checks(ledger, writes, found)
+
+    def _result(self, driver: Driver, stage: _Stage, checks: tuple[CheckResult, ...]) -> LoadRun:
+        plan, recording = self._plan, self._recorder.summary()
+        return LoadRun(
+            scenarios={f"chaos.{plan.name}": 1},
+            shape=f"constant {plan.rate_hz:g}/s for {plan.length_s:g} s",
+            users=1,
+            seed=plan.seed,
+            tier=Tier.LIVE,
+            commit=WORKTREE,
+            environment=current_environment(()),
+            offered=plan.request_count,
+            good_within_ns=None,
+            fault_windows=self._fault_windows(),
+            states=_states(stage.workers, driver.start_s, recording),
+            checks=checks,
+            first_failure=driver.first_failure,
+            duration_ns=recording.duration_ns,
+            dropped=recording.dropped,
+            good=recording.good,
+            errors=recording.errors,
+            latency=recording.latency,
+            paths=recording.paths,
+            counts=recording.counts,
+            operations=recording.operations,
+            timeline=recording.timeline,
+            exemplars=recording.exemplars,
+            trace_digest=recording.trace_digest,
+            levels=recording.levels,
+        )
+
+    def _fault_windows(self) -> tuple[FaultWindow, ...]:
+        return tuple(
+            FaultWindow(
+                name=one.name,
+                service=one.target,
+                kind=one.kind,
+                start_ns=round(self._windows[one.name][0] * NS),
+                end_ns=round(self._windows[one.name][1] * NS),
+            )
+            for one in self._plan.injections
+        )
+
+
+def _ready(name: str, requests: Mapping[str, NamedRequest], where: str) -> ReadyRequest:
+    if name not in requests:
+        known = ", ".join(requests) or "none"
+        raise ConfigError(f"{where}: no request {name!r}; there are {known}: [requests.{name}]")
+    return ready(name, requests[name], os.environ)
+
+
+def _states(
+    workers: Mapping[str, Worker], start_s: float, recording: LoadRecording
+) -> tuple[StateChange, ...]:
+    found = [
+        StateChange(at_ns=max(0, round((at_s - start_s) * NS)), name=f"worker.{name}", state=state)
+        for name, worker in workers.items()
+        for at_s, state in worker.states
+    ]
+    inside = [one for one in found if one.at_ns <= recording.duration_ns]
+    return tuple(sorted(inside, key=lambda one: one.at_ns))

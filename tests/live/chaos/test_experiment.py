@@ -1,0 +1,204 @@
+"""
+Whole experiments, on a service that keeps its orders in a real Redis behind a proxy.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from agent_perf import codec
+from agent_perf.records import CheckResult
+from tests.live.chaos.upstreams import free_port
+
+_APP = """
+import json, os
+import redis.asyncio as redis
+
+link = redis.from_url(os.environ["REDIS_URL"], socket_timeout=0.5)
+kept = []
+
+async def app(scope, receive, send):
+    while scope["type"] == "lifespan":
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    status, out = 200, b"ok"
+    try:
+        if scope["path"] == "/orders":
+            await link.rpush(os.environ["KEY"], json.loads(body)["id"])
+        elif scope["path"] == "/careless":
+            kept.append(json.loads(body)["id"])
+        elif scope["path"] == "/kept":
+            out = json.dumps(kept).encode()
+        elif scope["path"] == "/list":
+            out = b" ".join(await link.lrange(os.environ["KEY"], 0, -1))
+    except redis.RedisError as error:
+        status, out = 503, repr(error).encode()
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": out})
+"""
+
+_PLAN = """
+[requests.order]
+path = "/orders"
+json = { id = "{n}" }
+[requests.careless]
+path = "/careless"
+json = { id = "{n}" }
+[requests.list]
+path = "/list"
+[requests.kept]
+path = "/kept"
+
+[chaos.x]
+url = "http://127.0.0.1:PORT"
+rate_hz = 40
+window_s = 0.5
+recovery_s = 4
+steady = ["success_ratio >= 99%"]
+[chaos.x.proxies.redis]
+upstream = "REDIS"
+[chaos.x.workers.api]
+command = "PYTHON -m uvicorn app:app --port PORT --log-level warning"
+env = { REDIS_URL = "redis://{redis}/0", KEY = "KEY_NAME" }
+ready = "http://127.0.0.1:PORT/"
+restart_after_s = 0.3
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.services]
+
+
+@pytest.fixture
+def place(tmp_path: Path, redis_url: str) -> Any:
+    """A project with a service; its orders are removed afterwards."""
+    key = f"agent-perf-chaos:{tmp_path.name}"
+    (tmp_path / "app.py").write_text(_APP)
+    upstream = redis_url.partition("//")[2].partition("/")[0]
+    plan = _PLAN.replace("PORT", str(free_port())).replace("REDIS", upstream)
+    plan = plan.replace(f"{upstream}_URL", "REDIS_URL")
+    plan = plan.replace("PYTHON", sys.executable).replace("KEY_NAME", key)
+    (tmp_path / "agent-perf.toml").write_text(plan)
+    yield tmp_path
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(key)
+
+
+def _run(place: Path, more: str, *options: str) -> tuple[int, dict[str, CheckResult], str]:
+    """Return exit code, checks by name and what was said of experiment x with *more* in it."""
+    with (place / "agent-perf.toml").open("a") as file:
+        file.write(more)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent_perf", "chaos", "x", *options],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    path = place / "reports/chaos/chaos.x.json"
+    run = codec.load_load_run(path.read_bytes(), str(path)) if path.exists() else None
+    checks = {one.name: one for one in run.checks} if run else {}
+    return done.returncode, checks, done.stdout + done.stderr
+
+
+def test_a_kill_loses_nothing_that_redis_has(place: Path) -> None:
+    """
+    A service that acknowledges what Redis has keeps its promises over a reset and its own death.
+    """
+    code, checks, said = _run(
+        place,
+        """
+[chaos.x.writes]
+request = "order"
+read = "list"
+[[chaos.x.faults]]
+kind = "kill"
+worker = "api"
+at_s = 2
+[[chaos.x.faults]]
+kind = "reset"
+proxy = "redis"
+at_s = 7
+""",
+    )
+
+    assert 0 == code, said
+    assert 0 == checks["check.lost.order"].observed
+    assert checks["check.recovery.api_kill"].passed
+    assert 0 <= checks["check.recovery.redis_reset"].observed <= 4
+
+
+def test_a_careless_service_is_found_out(place: Path) -> None:
+    """
+    A service that acknowledges what only its memory holds loses it with its life: exit code 1.
+    """
+    code, checks, said = _run(
+        place,
+        """
+[chaos.x.writes]
+request = "careless"
+read = "kept"
+within_s = 0.5
+[[chaos.x.faults]]
+kind = "kill"
+worker = "api"
+at_s = 2
+""",
+    )
+
+    assert 1 == code, said
+    assert checks["check.lost.careless"].observed > 20
+    assert "FAIL chaos.x check.lost.careless" in said
+
+
+def test_a_sick_system_is_left_alone(place: Path) -> None:
+    """
+    If the steady state does not hold to begin with, nothing is broken: exit code 3.
+    """
+    code, checks, said = _run(
+        place,
+        """
+[requests.missing]
+path = "/"
+status = [404]
+[[chaos.x.faults]]
+kind = "reset"
+proxy = "redis"
+at_s = 2
+""",
+    )
+
+    assert 3 == code, said
+    assert "the steady state does not hold before any fault: success_ratio" in said
+    assert "redis reset: reset of redis" not in said
+    assert not checks
+
+
+def test_a_fault_that_strikes_nobody_is_undecided(place: Path) -> None:
+    """
+    A fault on a proxy that nobody comes through tells nothing, and is not called borne.
+    """
+    code, checks, said = _run(
+        place,
+        """
+[chaos.x.proxies.unused]
+upstream = "127.0.0.1:1"
+[[chaos.x.faults]]
+kind = "reset"
+proxy = "unused"
+at_s = 2
+""",
+    )
+
+    assert 4 == code, said
+    assert "no connection has ever come through proxy unused" in said
+    assert checks["check.recovery.unused_reset"].passed is None

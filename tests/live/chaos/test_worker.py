@@ -1,0 +1,200 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent_perf.config import ChaosWorker
+from agent_perf.errors import BrokenError, ConfigError, UsageError
+from agent_perf.live.chaos.kept_process import KeptProcess
+from agent_perf.live.chaos.worker import Worker
+from tests.live.chaos.upstreams import free_port
+
+_FAMILY = (
+    "import os, subprocess, sys, time\n"
+    "one = subprocess.Popen(['sleep', '60'])\n"
+    "two = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+    "print(os.getpid(), one.pid, two.pid, flush=True)\n"
+    "time.sleep(60)\n"
+)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _soon(what: Callable[[], bool], within_s: float = 10.0) -> bool:
+    until_s = time.monotonic() + within_s
+    while time.monotonic() < until_s:
+        if what():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _family(log: Path) -> list[int]:
+    assert _soon(lambda: len(log.read_text().split()) == 3)
+    return [int(word) for word in log.read_text().split()]
+
+
+def test_a_killed_process_leaves_nobody(tmp_path: Path) -> None:
+    """
+    With a process go its children, also those that have left its group.
+    """
+    log = tmp_path / "log"
+
+    async def story() -> tuple[int, list[int]]:
+        kept = await KeptProcess.launch([sys.executable, "-S", "-c", _FAMILY], os.environ, log)
+        family = await asyncio.to_thread(_family, log)
+        kept.kill()
+        return await kept.ended(), family
+
+    status, family = asyncio.run(story())
+    assert -signal.SIGKILL == status
+    assert all(_soon(lambda pid=pid: _is_gone(pid)) for pid in family)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_we_are_killed(tmp_path: Path, number: int) -> None:
+    """
+    Even if whoever makes the experiment is killed, all that it started ends.
+    """
+    log = tmp_path / "log"
+    program = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from agent_perf.live.chaos.kept_process import KeptProcess\n"
+        "async def main():\n"
+        f"    kept = await KeptProcess.launch([sys.executable, '-c', {_FAMILY!r}], os.environ,\n"
+        f"        Path({str(log)!r}))\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    log.touch()
+    ours = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    family = _family(log)
+    ours.send_signal(number)
+    ours.wait()
+
+    assert all(_soon(lambda pid=pid: _is_gone(pid)) for pid in family)
+
+
+def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
+    """
+    A program that is not there is a mistake of usage, with the system's reason.
+    """
+    with pytest.raises(UsageError, match=r"cannot start 'no-such-program': No such file"):
+        asyncio.run(KeptProcess.launch(["no-such-program"], os.environ, tmp_path / "log"))
+
+
+_SERVER = (
+    "import http.server, sys; "
+    "http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), "
+    "http.server.SimpleHTTPRequestHandler).serve_forever()"
+)
+
+
+@pytest.mark.slow
+def test_a_worker_comes_back(tmp_path: Path) -> None:
+    """
+    A worker that is killed is away for as long as was said, then started again, then ready.
+    """
+    port = free_port()
+    said = ChaosWorker(
+        command=f'{sys.executable} -c "{_SERVER}" {port}', ready=f"http://127.0.0.1:{port}/"
+    )
+
+    async def story() -> list[tuple[float, str]]:
+        async with Worker("api", said, {}, tmp_path / "log") as worker:
+            worker.kill(0.3)
+            while len(worker.states) < 3:  # noqa: ASYNC110 (nobody rings)
+                await asyncio.sleep(0.01)
+            return worker.states
+
+    states = asyncio.run(asyncio.wait_for(story(), 30))
+    assert ["ready", "down", "ready"] == [state for _, state in states]
+    assert 0.3 <= states[2][0] - states[1][0]
+
+
+@pytest.mark.slow
+def test_a_stopped_worker_is_silent(tmp_path: Path) -> None:
+    """
+    A stopped worker keeps its port and says nothing; when it goes on, it answers.
+    """
+    port = free_port()
+    said = ChaosWorker(
+        command=f'{sys.executable} -c "{_SERVER}" {port}', ready=f"tcp:127.0.0.1:{port}"
+    )
+
+    async def hears(within_s: float) -> bool:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        try:
+            async with asyncio.timeout(within_s):
+                return bool(await reader.read(1))
+        except TimeoutError:
+            return False
+        finally:
+            writer.close()
+
+    async def story() -> tuple[bool, bool]:
+        async with Worker("api", said, {}, tmp_path / "log") as worker:
+            worker.stop()
+            await asyncio.sleep(0.2)
+            stopped = await hears(0.3)
+            worker.go_on()
+            return stopped, await hears(20)
+
+    assert (False, True) == asyncio.run(story())
+
+
+def test_a_worker_that_is_not_ready_is_told(tmp_path: Path) -> None:
+    """
+    Who is not ready in time is ended, and what he said is in the message, without his secrets.
+    """
+    said = ChaosWorker(
+        command="sh -c 'echo no database at $TOKEN; sleep 60'",
+        env={"TOKEN": "hunter2-hunter2"},
+        ready=f"tcp:127.0.0.1:{free_port()}",
+        ready_within_s=0.3,
+    )
+
+    async def story() -> None:
+        async with Worker("api", said, {}, tmp_path / "log"):
+            raise AssertionError
+
+    with pytest.raises(BrokenError, match=r"not ready in 0\.3 s .*no database at \[redacted\]"):
+        asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (ChaosWorker(command=""), "is empty"),
+        (ChaosWorker(command="a 'b"), "No closing quotation"),
+        (ChaosWorker(command="a {redsi}"), "did you mean 'redis'"),
+        (ChaosWorker(command="a", ready="6379"), "want http://HOST:PORT/health"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused(
+    tmp_path: Path, said: ChaosWorker, message: str
+) -> None:
+    """
+    A command or a probe that makes no sense is refused.
+    """
+
+    async def story() -> None:
+        Worker("api", said, {"redis": "127.0.0.1:1"}, tmp_path / "log")
+
+    with pytest.raises(ConfigError, match=message):
+        asyncio.run(story())
