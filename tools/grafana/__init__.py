@@ -1,0 +1,1 @@
+"""The dashboard of Grafana, and how it is made."""
