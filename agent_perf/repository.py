@@ -183,6 +183,17 @@ class Repository:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
 
+    def pack(self, commit_ids: Sequence[str]) -> bytes:
+        """
+        Return the files of *commit_ids*, without their history, as unpack_repository takes them.
+
+        Raises:
+            RepositoryError: If git fails.
+        """
+        asked = "\n".join(commit_ids) + "\n"
+        objects = self._run("rev-list", "--objects", "--no-walk=unsorted", "--stdin", stdin=asked)
+        return self._bytes("pack-objects", "--stdout", "-q", stdin=objects + "\n")
+
     def files(self) -> tuple[str, ...]:
         """Return all files that are tracked, or new and not ignored: relative, with slashes."""
         listed = self._bytes("ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -246,6 +257,25 @@ def find_repository(start: Path) -> Repository:
         message = done.stderr.decode("utf-8", "replace").strip()
         raise RepositoryError(f"{start} is not in a git repository ({message}); run `git init`")
     return Repository(root=Path(done.stdout.decode().strip()))
+
+
+def unpack_repository(folder: Path, pack: bytes, commit_ids: Sequence[str]) -> Repository:
+    """
+    Return a repository in *folder*, absent or empty, whose only commits are those of *pack*.
+
+    Raises:
+        RepositoryError: If git fails, as on a pack that was cut.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    repository = Repository(root=folder)
+    repository._run("init", "--quiet", "--template=")
+    place = folder / ".git" / "objects" / "pack" / "pack-sent.pack"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(pack)
+    repository._run("index-pack", str(place))
+    # Their parents were left behind: without this git would miss them.
+    (folder / ".git" / "shallow").write_text("\n".join(commit_ids) + "\n")
+    return repository
 
 
 def _git(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:

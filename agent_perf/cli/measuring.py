@@ -7,14 +7,15 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from agent_perf.cli.commands import measure_commands
+from agent_perf.cli.commands import Taken, measure_commands
+from agent_perf.cli.ground import Elsewhere, Ground
 from agent_perf.cli.project import Project
 from agent_perf.cli.session_notes import note_run
 from agent_perf.errors import AgentPerfError
@@ -29,7 +30,7 @@ from agent_perf.records import (
     Tier,
 )
 from agent_perf.repository import WORKTREE
-from agent_perf.suite import CpuMode, Event, lay_out, measure_tree
+from agent_perf.suite import CpuMode, Event, measure_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class Wish:
             are passed, nothing more is begun. None: no limit.
         commands: Whether commands are executed, too; with several commits at a time, one of
             them at a time.
+        elsewhere: Who measures scenarios in this machine's place; commands stay here, for
+            what they take is compared with what is stored of this machine.
     """
 
     only: tuple[str, ...] = ()
@@ -96,6 +99,7 @@ class Wish:
     resources_interval_s: float | None = None
     max_cost_usd: float | None = None
     commands: bool = False
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(slots=True)
@@ -147,7 +151,8 @@ def measure_commits(
         StoreError: If a run cannot be stored, as when the disk is full.
     """
     round_ = _Round(max_cost_usd=wish.max_cost_usd)
-    with ThreadPoolExecutor(max_workers=wish.jobs) as pool:
+    at_once = wish.elsewhere.at_once if wish.elsewhere else wish.jobs
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         pending = {
             pool.submit(_measure_commit, project, commit, wish, progress, round_): commit
             for commit in dict.fromkeys(commits)
@@ -174,25 +179,14 @@ def _measure_commit(
     specs: tuple[CommandSpec, ...] = ()
     kept_count = spent_nanousd = 0
     with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
+        ground = Ground(project=project, commit=commit, folder=Path(folder))
         try:
-            tree = lay_out(project.repository, commit, project.config, Path(folder) / "tree")
+            events = _events(ground, tuple(stored), wish, round_)
         except AgentPerfError as error:
             if isinstance(error, OSError):
                 raise
             failures.append(_broken_commit(project, commit, error))
             return Measured(commit=commit, runs={}, failures=tuple(failures))
-        events = measure_tree(
-            tree,
-            package=project.config.benchmarks,
-            time_limit_s=project.config.time_limit_s,
-            stored=tuple(stored),
-            only=wish.only,
-            imports=round_.imports,
-            cpu=wish.cpu,
-            tier=wish.tier,
-            resources_interval_s=wish.resources_interval_s,
-            stop=round_.stop,
-        )
         with closing(events):
             for event in round_.affordable(events):
                 match event.kind:
@@ -215,10 +209,7 @@ def _measure_commit(
                         specs = event.commands
                     # That one was started is for the progress alone.
                 progress.event(commit, event)
-        with round_.alone:
-            taken = measure_commands(
-                project, tree, specs if wish.commands else (), fresh=wish.fresh, stop=round_.stop
-            )
+        taken = _take_commands(ground, specs, wish, round_)
     ended = {*runs, *(failure.benchmark for failure in failures)}
     return Measured(
         commit=commit,
@@ -235,6 +226,44 @@ def _measure_commit(
         specs=specs,
         commands=taken.runs,
     )
+
+
+def _events(
+    ground: Ground, stored: tuple[str, ...], wish: Wish, round_: _Round
+) -> Generator[Event, None, None]:
+    config = ground.project.config
+    if wish.elsewhere is not None:
+        return wish.elsewhere.measure(
+            ground.commit,
+            stored=stored,
+            only=wish.only,
+            cpu=wish.cpu,
+            tier=wish.tier,
+            stop=round_.stop,
+        )
+    return measure_tree(
+        ground.tree(),
+        package=config.benchmarks,
+        time_limit_s=config.time_limit_s,
+        stored=stored,
+        only=wish.only,
+        imports=round_.imports,
+        cpu=wish.cpu,
+        tier=wish.tier,
+        resources_interval_s=wish.resources_interval_s,
+        stop=round_.stop,
+    )
+
+
+def _take_commands(
+    ground: Ground, specs: Sequence[CommandSpec], wish: Wish, round_: _Round
+) -> Taken:
+    if not specs or not wish.commands:
+        return Taken()
+    with round_.alone:
+        return measure_commands(
+            ground.project, ground.tree(), specs, fresh=wish.fresh, stop=round_.stop
+        )
 
 
 def _take(

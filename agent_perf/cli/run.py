@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from agent_perf import codec
+from agent_perf.cli.cluster import measure_on_cluster
 from agent_perf.cli.commands import show_commands
 from agent_perf.cli.measuring import Measured, Wish, cut_off_of, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
@@ -36,12 +38,14 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
     tier: str = Tier.CLIENT.value,
     resources_interval_s: float | None = None,
     max_cost_usd: float | None = None,
+    cluster: str | None = None,
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
 
     Raises:
-        UsageError: If a ref, the configuration or the benchmark package is not there.
+        UsageError: If a ref, the configuration or the benchmark package is not there, or
+            *cluster* cannot measure it.
         NothingMeasuredError: If no benchmark gave a value.
     """
     project = open_project(Path.cwd())
@@ -62,10 +66,14 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
         resources_interval_s=resources_interval_s,
         max_cost_usd=project.config.max_cost_usd if max_cost_usd is None else max_cost_usd,
         commands=True,
-        **({} if jobs is None else {"jobs": jobs}),
     )
+    if jobs is not None:
+        wish = replace(wish, jobs=jobs)
     with show_progress() as progress:
-        measured = measure_commits(project, commits, wish, progress)
+        if cluster is None:
+            measured = measure_commits(project, commits, wish, progress)
+        else:
+            measured = measure_on_cluster(project, commits, wish, progress, cluster, jobs)
     show_measured(project, measured, form)
     if resources_interval_s is not None:
         keep_recordings(project, measured, form)

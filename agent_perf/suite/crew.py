@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -36,6 +36,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
     time_limit_s: float,
     stored: Sequence[str] = (),
     only: Sequence[str] = (),
+    leave: Sequence[str] = (),
     imports: Sequence[str] = (),
     cpu: CpuMode | None = None,
     tier: Tier = Tier.CLIENT,
@@ -43,6 +44,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
     times: int = 1,
     core: int | None = None,
     stop: threading.Event | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Generator[Event, None, None]:
     """
     Yield what happens while the benchmarks of *tree* run in a fresh process.
@@ -56,6 +58,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         time_limit_s: Real seconds for one benchmark, and for importing them all.
         stored: As in Order.
         only: As in Order.
+        leave: As in Order.
         imports: As in Order.
         cpu: As in Order.
         tier: As in Order.
@@ -63,6 +66,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         times: As in Order.
         core: As in Order: with one, a benchmark begins when its event is asked for.
         stop: When set, the process is ended and nothing more is yielded.
+        environ: Environment variables of the process, over those of this one.
     """
     order = Order(
         commit=tree.commit,
@@ -70,6 +74,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         package=package,
         stored=tuple(stored),
         only=tuple(only),
+        leave=tuple(leave),
         imports=tuple(imports),
         time_limit_s=time_limit_s,
         cpu=cpu,
@@ -78,7 +83,7 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
         times=times,
         core=core,
     )
-    with tempfile.TemporaryFile() as stderr, _start(tree, stderr) as process:
+    with tempfile.TemporaryFile() as stderr, _start(tree, stderr, environ or {}) as process:
         try:
             assert process.stdin is not None
             process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -91,11 +96,12 @@ def measure_tree(  # noqa: PLR0913  # The order, item by item.
             _end(process)
 
 
-def _start(tree: Tree, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(tree: Tree, stderr: IO[bytes], more: Mapping[str, str]) -> subprocess.Popen[bytes]:
     harness = str(Path(__file__).parents[2])
     path = [*(str(folder) for folder in tree.path), harness]
     # Sets of strings follow the hash seed, and what an app does may follow such a set.
-    environ = {"PYTHONHASHSEED": "0"} | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    own = {"PYTHONPATH": os.pathsep.join(path)}
+    environ = {"PYTHONHASHSEED": "0", **os.environ, **more, **own}
     return subprocess.Popen(
         # -P: the current folder must not come before the tree's own path.
         [sys.executable, "-P", "-m", "agent_perf.suite.worker"],

@@ -44,6 +44,7 @@ class Order:
         package: The benchmark package, relative to *root*.
         stored: Benchmark and environment, as Run.key gives them, that need not run again.
         only: Patterns of benchmark or scenario names to run; empty: all.
+        leave: Benchmarks that are not run whatever *only* says, for they are done elsewhere.
         imports: Modules to import before the first fork; empty: find out by a rehearsal.
         time_limit_s: Real seconds for one benchmark.
         cpu: What CPU time is charged for; None: as each scenario says.
@@ -59,6 +60,7 @@ class Order:
     package: str
     stored: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     time_limit_s: float
     cpu: CpuMode | None = None
@@ -120,6 +122,7 @@ def carry_out(order: Order, tell: Callable[[Event], None]) -> None:
         for scenario in catalog.scenarios
         for users, name in zip(scenario.users, scenario.benchmarks(), strict=True)
         if is_wanted(scenario, name, order.only)
+        and benchmark_name(scenario.name, users, order.tier) not in order.leave
     ]
     tell(Event(kind="found", names=tuple(name for _, _, name in wanted)))
     if catalog.commands:

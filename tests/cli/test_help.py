@@ -30,7 +30,7 @@ def test_help_imports_no_verb() -> None:
         "import sys; from agent_perf.cli.app import cli\n"
         "cli.main(['--help'], standalone_mode=False)\n"
         "heavy = [n for n in sys.modules if n.startswith('agent_perf.cli.verbs') or n in "
-        "('numpy', 'redis', 'asv', 'msgspec', 'rich')]\n"
+        "('numpy', 'redis', 'asv', 'msgspec', 'rich', 'distributed')]\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -32,6 +32,12 @@ from agent_perf.cli.session_record import recorded
 @cpu_option
 @tier_option
 @resources_option
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Measure on the workers of a Dask cluster: dask://host:port, or local:4 for four "
+    "processes here.",
+)
 @format_option
 @recorded
 def verb(refs: tuple[str, ...], **options: Any) -> None:
