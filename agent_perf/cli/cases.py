@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from agent_perf.cli.live import in_real_time
 from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
 from agent_perf.cli.output import print_json, say
@@ -47,6 +48,7 @@ def check_cases(names: tuple[str, ...], options: CasesOptions) -> int:
         BrokenError: If a scenario itself raised.
     """
     project = open_project(Path.cwd())
+    in_real_time(options.tier, None, project.config.services)
     asked = [(one, cases_of(one, options)) for one, _ in find_mix(project, names)]
     if not any(cases for _, cases in asked):
         raise NothingMeasuredError(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent_perf.cli.live import clock_of, in_real_time
 from agent_perf.cli.load_cost import ended_with
 from agent_perf.cli.load_options import FOR_S, LoadOptions, shape_of
 from agent_perf.cli.load_report import Telling, tell_capacity, tell_load
@@ -44,6 +45,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     """
     project = open_project(Path.cwd())
     options = with_named_load(options, project.config.loads)
+    in_real_time(options.tier, options.cpu, project.config.services)
     given = targets_of(options.targets)
     logged: list[str] = []
     with tallied_logs(logged):
@@ -58,7 +60,12 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     most_usd = project.config.max_cost_usd if most_usd is None else most_usd
     with (
         tallied_logs(logged),
-        watched(course, time_budget_s=options.time_budget_s, label=shape.describe),
+        watched(
+            course,
+            time_budget_s=options.time_budget_s,
+            label=shape.describe,
+            clock=clock_of(options.tier),
+        ),
     ):
         run = run_load(
             mix,
@@ -113,6 +120,7 @@ def _search(
             course,
             time_budget_s=options.time_budget_s,
             label=lambda: f"rate {len(tried) + 1} of the search",
+            clock=clock_of(options.tier),
         ),
     ):
         capacity = find_capacity(

@@ -19,7 +19,11 @@ _CLEAR: Final = "\r\x1b[K"
 
 @contextmanager
 def watched(
-    course: Course, *, time_budget_s: float | None, label: Callable[[], str]
+    course: Course,
+    *,
+    time_budget_s: float | None,
+    label: Callable[[], str],
+    clock: str = "virtual time",
 ) -> Iterator[None]:
     """
     Tell on a terminal's standard error how far *course* is while the body runs.
@@ -28,6 +32,7 @@ def watched(
         course: Of the load; told to stop *time_budget_s* real seconds after its first request.
         time_budget_s: None: it has all the time.
         label: What is under way, in a few words.
+        clock: What time *course* goes by, in words.
     """
     shows = sys.stderr.isatty()
     begin_s: float | None = None
@@ -43,8 +48,7 @@ def watched(
         if shows:
             at = format_value(course.at_ns / NS, "s") if course.at_ns else "0 s"
             sys.stderr.write(
-                f"{_CLEAR}{label()}: {at} of virtual time, {course.offered:,} requests, "
-                f"{spent_s:.0f} s"
+                f"{_CLEAR}{label()}: {at} of {clock}, {course.offered:,} requests, {spent_s:.0f} s"
             )
             sys.stderr.flush()
 

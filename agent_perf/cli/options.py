@@ -67,6 +67,14 @@ fresh_option = click.option(
 )
 tier_option = click.option(
     "--tier",
+    type=click.Choice(["stub", "client", "wire", "live"]),
+    default="client",
+    show_default=True,
+    help="How much of the real code runs: stubs, client libraries, or protocols as well; live: "
+    "real services in real time.",
+)
+exact_tier_option = click.option(
+    "--tier",
     type=click.Choice(["stub", "client", "wire"]),
     default="client",
     show_default=True,

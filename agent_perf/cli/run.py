@@ -12,16 +12,17 @@ import click
 from agent_perf import codec
 from agent_perf.cli.cluster import measure_on_cluster
 from agent_perf.cli.commands import show_commands
+from agent_perf.cli.live import in_real_time
 from agent_perf.cli.measuring import Measured, Wish, cut_off_of, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import Project, open_project, short_name
-from agent_perf.errors import BrokenError, NothingMeasuredError
+from agent_perf.errors import BrokenError, NothingMeasuredError, UsageError
 from agent_perf.gate import CUT_OFF_CODE, cost_line
 from agent_perf.records import Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.stats import resource_metrics, summarize
-from agent_perf.suite import CpuMode
+from agent_perf.suite import LIVE_REQUESTS_PER_USER_MAX, CpuMode
 from agent_perf.units import format_value
 
 _SHOWN = ("latency.p50", "latency.p95", "latency.p99")
@@ -49,15 +50,12 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
         NothingMeasuredError: If no benchmark gave a value.
     """
     project = open_project(Path.cwd())
-    commits: list[str] = []
-    for ref in refs:
-        if ref == WORKTREE:
-            commits.append(WORKTREE)
-        else:
-            commits += [commit.id for commit in project.repository.commits(ref)]
-    if WORKTREE not in commits and project.repository.is_dirty():
-        warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
+    commits = _commits_of(project, refs)
     mode = None if cpu is None else CpuMode(cpu)
+    if in_real_time(tier, cpu, project.config.services):
+        # Side by side, runs would measure each other.
+        jobs = 1
+        _tell_of_real_time(cluster)
     wish = Wish(
         only=only,
         fresh=fresh,
@@ -91,6 +89,29 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
         )
         raise NothingMeasuredError(f"nothing measured: {hint}")
     return 0
+
+
+def _commits_of(project: Project, refs: tuple[str, ...]) -> list[str]:
+    commits: list[str] = []
+    for ref in refs:
+        if ref == WORKTREE:
+            commits.append(WORKTREE)
+        else:
+            commits += [commit.id for commit in project.repository.commits(ref)]
+    if WORKTREE not in commits and project.repository.is_dirty():
+        warn("there are uncommitted changes, and they are not measured; name 'worktree' for that")
+    return commits
+
+
+def _tell_of_real_time(cluster: str | None) -> None:
+    if cluster is not None:
+        raise UsageError(
+            "tier 'live' measures this machine, and --cluster others; leave one of them out"
+        )
+    say(
+        f"tier live: real time, one benchmark at a time, {LIVE_REQUESTS_PER_USER_MAX} requests "
+        "of each user at most"
+    )
 
 
 def show_measured(project: Project, measured: dict[str, Measured], form: str) -> None:

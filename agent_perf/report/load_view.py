@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent_perf.records import Bottleneck, Capacity, Exemplar, LoadDecision, LoadRun
+from agent_perf.records import Bottleneck, Capacity, Exemplar, LoadDecision, LoadRun, Tier
 from agent_perf.report.drawing import Chart, Table
 from agent_perf.report.load_band import load_band, promise_words, search_band
 from agent_perf.report.load_cases import load_cases
@@ -34,6 +34,7 @@ from agent_perf.report.view import Command, Fact, Point, Section, View
 from agent_perf.report.waterfall import draw_waterfall
 
 _READING: Final = "load_reading.html.j2"
+_LIVE_READING: Final = "load_reading_live.html.j2"
 _CLOSED: Final = re.compile(r"\d+ users? for ")
 """How the shape of a closed loop begins; an open one may end in "from 50 users by chance"."""
 
@@ -73,7 +74,7 @@ def build_load_view(
         sections=_load_sections(run),
         targets=targets_table(decision),
         environment=environment_table(run),
-        reading=_READING,
+        reading=_LIVE_READING if run.tier is Tier.LIVE else _READING,
         document=document,
         cases=load_cases("+".join(run.scenarios), decision),
     )
@@ -135,14 +136,8 @@ def _why(run: LoadRun, bottlenecks: Sequence[Bottleneck]) -> Fact | None:
 
 
 def _sure(run: LoadRun, decision: LoadDecision) -> Fact:
-    error = run.latency.error_ratio
-    how = f"within {quantity(error, 'ratio')}" if error else "exact"
     points = [
-        Point(
-            lead="Exact:",
-            text=f"virtual time, seed {run.seed}, tier {run.tier.value}: the same on every "
-            f"machine. {plural(run.latency.count, 'request')}, quantiles {how}.",
-        ),
+        _kind_of_evidence(run),
         Point(
             text="Requests do not wait for answers, and latency counts from the intended start: "
             "a slow system is not spared."
@@ -153,6 +148,23 @@ def _sure(run: LoadRun, decision: LoadDecision) -> Fact:
     ]
     points += [Point(lead="Note:", text=sentence(note)) for note in decision.notes]
     return Fact(question="How sure", points=tuple(points))
+
+
+def _kind_of_evidence(run: LoadRun) -> Point:
+    requests = plural(run.latency.count, "request")
+    if run.tier is Tier.LIVE:
+        return Point(
+            lead="Sampled:",
+            text=f"real time on this machine, draws of seed {run.seed}, tier live: another run "
+            f"gives other figures, by whatever else the machine does. {requests}.",
+        )
+    error = run.latency.error_ratio
+    how = f"within {quantity(error, 'ratio')}" if error else "exact"
+    return Point(
+        lead="Exact:",
+        text=f"virtual time, seed {run.seed}, tier {run.tier.value}: the same on every "
+        f"machine. {requests}, quantiles {how}.",
+    )
 
 
 def _alerts(decision: LoadDecision) -> Fact | None:

@@ -31,11 +31,14 @@ from agent_perf.sim.latency import (
 )
 from agent_perf.sim.loop import SimLoop
 from agent_perf.sim.own_tables import own_tables, read_tables
+from agent_perf.sim.real_time import RealTimeLoop
+from agent_perf.sim.refusal import Refusals
 from agent_perf.sim.request import (
     BACKGROUND_ID,
     RequestState,
     Witness,
     request_scope,
+    resume,
     running_request,
 )
 from agent_perf.sim.simulation import EPOCH_S, simulate
@@ -65,6 +68,8 @@ __all__ = [
     "ExecutorPolicy",
     "LatencyTable",
     "Meter",
+    "RealTimeLoop",
+    "Refusals",
     "Reply",
     "RequestState",
     "SimDatabase",
@@ -86,6 +91,7 @@ __all__ = [
     "own_tables",
     "read_tables",
     "request_scope",
+    "resume",
     "running_request",
     "simulate",
     "step_name",

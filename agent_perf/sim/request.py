@@ -80,3 +80,8 @@ def request_scope(request_id: int) -> Iterator[RequestState]:
         yield state
     finally:
         _running.reset(token)
+
+
+def resume(state: RequestState) -> None:
+    """Let the running task go on as the request of *state*, which began behind a real socket."""
+    _running.set(state)

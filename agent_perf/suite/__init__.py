@@ -41,6 +41,7 @@ from agent_perf.suite.instructions import (
 )
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.noise import NoiseFindings, NoisePlan, measure_noise
+from agent_perf.suite.pace import LIVE_REQUESTS_PER_USER_MAX
 from agent_perf.suite.path_targets import PATH_TARGETS
 from agent_perf.suite.promises import promised_targets
 from agent_perf.suite.resource_rounds import ResourcePlan, ResourceRounds, run_resource_rounds
@@ -53,6 +54,7 @@ from agent_perf.suite.worker import Event
 from agent_perf.suite.world import World
 
 __all__ = [
+    "LIVE_REQUESTS_PER_USER_MAX",
     "PATH_TARGETS",
     "Ask",
     "Broken",

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from agent_perf.errors import AgentPerfError, BrokenError
 from agent_perf.load import Ask, Request
-from agent_perf.sim import SimLoop
+from agent_perf.sim import RealTimeLoop, SimLoop
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.world import World
 
@@ -76,7 +76,7 @@ def _end_if_refused() -> None:
     # An application that answers 500 to whatever is raised would be asked hundreds of times more
     # before it is told; each time it may do what is dear, as build what it failed to build.
     loop = asyncio.get_running_loop()
-    if isinstance(loop, SimLoop):
+    if isinstance(loop, SimLoop | RealTimeLoop):
         loop.refusals.require_none()
 
 

@@ -134,8 +134,14 @@ def run_inside(
 
     Raises:
         SimulationError: If the simulated world cannot go on.
+        UsageError: If *tier* is that of real time.
         BrokenError: If it tries to end the process.
     """
+    if tier is Tier.LIVE:
+        raise UsageError(
+            "tier 'live' is in real time, and a test's world in virtual time; run its scenario on "
+            "tier 'live' by itself: agent-perf load SCENARIO --tier live"
+        )
 
     async def main(loop: SimLoop) -> T:
         world = OpenWorld(loop, watch.recorder(loop), scenario, tier=tier, charging=watch.charging)

@@ -21,11 +21,12 @@ from agent_perf.load import (
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request, simulate
+from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request
 from agent_perf.suite.building import kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.incidents import Incidents, stuck_explained
+from agent_perf.suite.pace import cpu_at, run_in_time
 from agent_perf.suite.runner import FAULT_BUCKET_NS, bucket_ns_of, opened
 from agent_perf.suite.watch import Watch, charging_of
 from agent_perf.units import NS, format_value
@@ -83,7 +84,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
 
     first = mix[0][0]
     seed = first.seed if seed is None else seed
-    charging = charging_of(first, _cpu_of(mix) if cpu is None else cpu)
+    charging = charging_of(first, cpu_at(tier, _cpu_of(mix) if cpu is None else cpu))
     held = Course() if course is None else course
 
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
@@ -119,11 +120,13 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
     faults = tuple(fault for one, _ in mix for fault in one.faults)
     names = ", ".join(scenario.name for scenario, _ in mix)
     with closing(Watch(charging)) as watch, stuck_explained(faults), kept_running(names):
-        recording, incidents = simulate(
+        recording, incidents = run_in_time(
             main,
+            tier=tier,
+            whose=names,
             seed=seed,
             # The limit is for what never ends; a load of a month ends after a month.
-            virtual_limit_s=max(one.virtual_limit_s for one, _ in mix) + shape.length_s,
+            limit_s=max(one.virtual_limit_s for one, _ in mix) + shape.length_s,
             executor=_executor_of(mix),
             meter=watch.meter,
         )

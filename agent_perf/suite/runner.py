@@ -14,12 +14,14 @@ from agent_perf.errors import UsageError
 from agent_perf.load import Ask, Closed, Desk, Request, Shape, drive_closed, drive_open, warm_up
 from agent_perf.measure import Recorder, Recording
 from agent_perf.records import Run, Tier
-from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop, simulate
+from agent_perf.sim import U53, CpuCharging, CpuMode, Draws, SimLoop
+from agent_perf.sim.faults import Fault
 from agent_perf.suite.building import built, kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.desk import open_desk
 from agent_perf.suite.incidents import Incidents, stuck_explained
+from agent_perf.suite.pace import cpu_at, run_in_time
 from agent_perf.suite.result import run_of
 from agent_perf.suite.tables import tables_of
 from agent_perf.suite.watch import Probe, Watch, charging_of
@@ -69,14 +71,16 @@ def run_scenario(
             f"requests, and a run keeps {REQUESTS_MAX:,}; shorten it, or use `agent-perf load`"
         )
     with (
-        closing(Watch(charging_of(scenario, cpu), probe)) as watch,
+        closing(Watch(charging_of(scenario, cpu_at(tier, cpu)), probe)) as watch,
         stuck_explained(scenario.faults),
         kept_running(scenario.name),
     ):
-        recording, incidents = simulate(
+        recording, incidents = run_in_time(
             lambda loop: _measure(loop, scenario, users, tier, watch),
+            tier=tier,
+            whose=scenario.name,
             seed=scenario.seed,
-            virtual_limit_s=scenario.virtual_limit_s,
+            limit_s=scenario.virtual_limit_s,
             executor=scenario.executor,
             trace=watch.trace,
             meter=watch.meter,
@@ -166,8 +170,7 @@ async def opened(
     tables = tables_of([each for each, _ in scenarios])
     faults = tuple(fault for each, _ in scenarios for fault in each.faults)
     draws = Draws(first.seed if seed is None else seed, tables)
-    world = World(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
-
+    world = open_world(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
     with closing(world):
         async with AsyncExitStack() as stack:
             requests = []
@@ -183,6 +186,23 @@ async def opened(
                 think=first.think,
             )
             yield world, desk
+
+
+def open_world(
+    loop: SimLoop,
+    draws: Draws,
+    recorder: Recorder,
+    *,
+    tier: Tier,
+    charging: CpuCharging | None,
+    faults: Sequence[Fault],
+) -> World:
+    """Return a world of *tier*; arguments as in World."""
+    if tier is Tier.LIVE:
+        from agent_perf.suite.live_world import LiveWorld
+
+        return LiveWorld(loop, draws, recorder, charging=charging, faults=faults)
+    return World(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
 
 
 def _dealt(requests: Sequence[tuple[Request, int]], draws: Draws) -> Request:

@@ -15,10 +15,11 @@ from agent_perf.load import SETTLE_S, Ask
 from agent_perf.load.data import Case
 from agent_perf.measure import Recorder, Recording
 from agent_perf.records import Tier
-from agent_perf.sim import SimLoop, running_request, simulate
+from agent_perf.sim import SimLoop, running_request
 from agent_perf.suite.building import kept_running
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.error_cases import ErrorCase
+from agent_perf.suite.pace import run_in_time
 from agent_perf.suite.runner import opened
 
 R = TypeVar("R")
@@ -110,7 +111,7 @@ def _ask_together(scenario: Scenario, cases: Sequence[Case], tier: Tier) -> tupl
         recording = recorder.finish()
         return tuple(_result(case, recording, number) for number, case in enumerate(cases))
 
-    return _simulated(scenario, main)
+    return _in_time(scenario, tier, main)
 
 
 def _listens(scenario: Scenario) -> bool:
@@ -140,15 +141,19 @@ def _ask_alone(scenario: Scenario, case: ErrorCase, tier: Tier) -> CaseResult:
         concerned = recording.counts.get("faults" if case.faults else "llm_calls", 0) > 0
         return replace(_result(case, recording, 0), concerned=concerned)
 
-    return _simulated(struck, main)
+    return _in_time(struck, tier, main)
 
 
-def _simulated(scenario: Scenario, main: Callable[[SimLoop], Coroutine[Any, Any, R]]) -> R:
+def _in_time(
+    scenario: Scenario, tier: Tier, main: Callable[[SimLoop], Coroutine[Any, Any, R]]
+) -> R:
     with kept_running(scenario.name):
-        return simulate(
+        return run_in_time(
             main,
+            tier=tier,
+            whose=scenario.name,
             seed=scenario.seed,
-            virtual_limit_s=scenario.virtual_limit_s,
+            limit_s=scenario.virtual_limit_s,
             executor=scenario.executor,
         )
 

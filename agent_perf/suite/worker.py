@@ -27,6 +27,7 @@ from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.command_scenario import CommandScenario
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import Broken, run_in_fork
+from agent_perf.suite.pace import shortened
 from agent_perf.suite.rehearsal import import_early
 from agent_perf.suite.runner import run_scenario
 from agent_perf.suite.watch import charging_of
@@ -173,7 +174,8 @@ def _await_turn(core: int) -> None:
 
 def _measure(order: Order, scenario: Scenario, users: int, name: str) -> Event:
     def run() -> Run:
-        return run_scenario(scenario, users, commit=order.commit, tier=order.tier, cpu=order.cpu)
+        asked = shortened(scenario, users, order.tier)
+        return run_scenario(asked, users, commit=order.commit, tier=order.tier, cpu=order.cpu)
 
     if order.resources_interval_s is not None:
         watched = run_watched(

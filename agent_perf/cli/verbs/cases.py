@@ -10,6 +10,7 @@ import click
 
 from agent_perf.cli.completing import scenario_names
 from agent_perf.cli.exits import end
+from agent_perf.cli.live import live_options
 from agent_perf.cli.options import format_option, tier_option
 
 
@@ -23,6 +24,7 @@ from agent_perf.cli.options import format_option, tier_option
 @click.option("--edge/--no-edge", default=True, help="Whether to ask the edge cases, too.")
 @click.option("--all", "show_all", is_flag=True, help="Print those that ended as they should, too.")
 @tier_option
+@live_options
 @format_option
 def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     """

@@ -11,6 +11,7 @@ import click
 
 from agent_perf.cli.completing import load_names, scenario_names
 from agent_perf.cli.exits import end
+from agent_perf.cli.live import live_options
 from agent_perf.cli.options import (
     NumberRange,
     cpu_option,
@@ -53,6 +54,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option("--users", type=click.IntRange(min=1), help="Users who share the requests  [50].")
 @click.option("--closed", is_flag=True, help="Users wait for the answer before they ask again.")
 @tier_option
+@live_options
 @cpu_option
 @click.option("--seed", type=int, help="Of all draws; the scenario's if not given.")
 @click.option("--within", "within_s", type=float, metavar="SECONDS", help="What is a good answer.")

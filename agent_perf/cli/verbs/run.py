@@ -10,6 +10,7 @@ import click
 
 from agent_perf.cli.completing import ref_names
 from agent_perf.cli.exits import end
+from agent_perf.cli.live import live_options
 from agent_perf.cli.options import (
     cpu_option,
     format_option,
@@ -31,6 +32,7 @@ from agent_perf.cli.session_record import recorded
 @jobs_option
 @cpu_option
 @tier_option
+@live_options
 @resources_option
 @click.option(
     "--cluster",

@@ -10,7 +10,7 @@ import click
 
 from agent_perf.cli.completing import benchmark_names
 from agent_perf.cli.exits import end
-from agent_perf.cli.options import cpu_option, format_option, tier_option
+from agent_perf.cli.options import cpu_option, exact_tier_option, format_option
 
 
 @click.command("selftest")
@@ -31,7 +31,7 @@ from agent_perf.cli.options import cpu_option, format_option, tier_option
     help="Also run with timers of one instant in N other orders, and tell what moves.",
 )
 @click.option("--busy/--idle", default=True, help="Whether cores may be kept busy meanwhile.")
-@tier_option
+@exact_tier_option
 @cpu_option
 @format_option
 def verb(patterns: tuple[str, ...], **options: Any) -> None:

@@ -57,8 +57,10 @@ class HostProtocol(H11Protocol):
             transport.abort()
 
 
-def host_factory(answer: Answer) -> Callable[[], HostProtocol]:
-    """Return what makes the protocols of a host whose requests *answer* answers."""
+def host_factory(
+    answer: Answer, kind: type[HostProtocol] = HostProtocol
+) -> Callable[[], HostProtocol]:
+    """Return what makes the protocols, of *kind*, of a host whose requests *answer* answers."""
     config = uvicorn.Config(
         _nothing,
         lifespan="off",
@@ -73,7 +75,7 @@ def host_factory(answer: Answer) -> Callable[[], HostProtocol]:
     state = _state()
 
     def make() -> HostProtocol:
-        protocol = HostProtocol(config=config, server_state=state, app_state={})
+        protocol = kind(config=config, server_state=state, app_state={})
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             protocol.task = asyncio.current_task()

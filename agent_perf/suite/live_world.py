@@ -1,0 +1,120 @@
+"""
+The world of tier ``live``: real services in real time, and the scenario's hosts on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from agent_perf.errors import UsageError
+from agent_perf.live.services import Service, chosen_services, live_services
+from agent_perf.records import Tier
+from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
+from agent_perf.sim.faults import Fault
+from agent_perf.suite.world import World
+
+if TYPE_CHECKING:
+    from agent_perf.live.world import LiveDatabase, LiveEgress, LiveRedis
+    from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimRedis
+
+
+class LiveWorld(World):
+    """
+    One world of real services; each is connected to at its first use.
+
+    Args:
+        loop: A loop of real time.
+        draws: All randomness.
+        witness: Who is told what happened.
+        charging: Of no meaning here: work takes the time that it takes.
+        faults: None may be given.
+
+    Raises:
+        UsageError: If there are faults.
+    """
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        draws: Draws,
+        witness: Witness,
+        *,
+        charging: CpuCharging | None = None,
+        faults: Sequence[Fault] = (),
+    ) -> None:
+        if faults:
+            names = ", ".join(repr(fault.label) for fault in faults)
+            raise UsageError(
+                f"tier 'live' does not break services yet, and this scenario wants {names}; run "
+                "it on tier 'client', or break services with `agent-perf chaos`"
+            )
+        super().__init__(loop, draws, witness, tier=Tier.LIVE, charging=None)
+        self._live_egress: LiveEgress | None = None
+        self._services = ExitStack()
+
+    def catch_egress(self) -> None:
+        """Let clients that the system makes itself reach this world's services."""
+        if self._live_egress is None:
+            from agent_perf.live.world import LiveEgress
+
+            self._live_egress = LiveEgress(
+                self,
+                redis=lambda: cast("LiveRedis", self.redis),
+                database=lambda: cast("LiveDatabase", self.database),
+            )
+            self._live_egress.open()
+            if "llm" in vars(self):
+                self.llm.watch_tools()
+
+    def close(self) -> None:
+        """Give services back as they were found."""
+        with self._services, ExitStack() as stack:
+            for name in ("http", "redis", "database"):
+                if name in vars(self):
+                    stack.callback(getattr(self, name).close)
+            if self._live_egress is not None:
+                stack.callback(self._live_egress.close)
+
+    @cached_property
+    def redis(self) -> SimRedis:
+        """A real Redis; ``.client()`` gives redis-py clients of it."""
+        from agent_perf.live.world import LiveRedis
+
+        url = self._address(Service.REDIS)
+        # Typed as what it stands in for: a scenario does not know on which tier it runs.
+        return cast("SimRedis", LiveRedis(url, self._loop, self.witness))
+
+    @cached_property
+    def database(self) -> SimDatabase:
+        """A database of the run's own on a real PostgreSQL; ``.engine()`` gives engines on it."""
+        from agent_perf.live.world import LiveDatabase
+
+        url = self._address(Service.DATABASE)
+        return cast("SimDatabase", LiveDatabase(url, self._loop, self.witness))
+
+    def _address(self, service: Service) -> str:
+        """Return the URL of *service*: as the environment says, or of one started for it."""
+        chosen = chosen_services({}, {}, os.environ)
+        found = self._services.enter_context(live_services(chosen, [service]))
+        return found[service].url
+
+    @cached_property
+    def http(self) -> SimHttp:
+        """The scenario's hosts behind a real server; ``.client()`` gives httpx clients on it."""
+        from agent_perf.live.world import LiveHttp
+
+        return LiveHttp(self.draws, self.witness)
+
+    @cached_property
+    def llm(self) -> SimLlm:
+        """A model endpoint behind a real server; as of any other world."""
+        from agent_perf.sim import SimLlm
+
+        llm = SimLlm(self.http, self.draws, self.witness)
+        if self._live_egress is not None:
+            llm.watch_tools()
+        return llm
