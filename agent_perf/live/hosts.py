@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from agent_perf.errors import UsageError
 
 _LOCAL_NAMES: Final = ("localhost", "ip6-localhost", "localhost.localdomain")
 ALLOW_OPTION: Final = "--allow-host"
+_HOST_OPTIONS: Final = ("host", "hostaddr", "service")
+"""Options of PostgreSQL's URLs that lead elsewhere than the URL says."""
 
 
 def is_loopback(host: str) -> bool:
@@ -24,8 +26,11 @@ def is_loopback(host: str) -> bool:
     name = host.lower().rstrip(".")
     if name in _LOCAL_NAMES or name.endswith(".localhost"):
         return True
+    # No zones and no escapes: 127.0.0.1%2eexample.com is a name to whoever undoes them.
+    if "%" in name:
+        return False
     try:
-        return ip_address(name.partition("%")[0]).is_loopback
+        return ip_address(name).is_loopback
     except ValueError:
         return False
 
@@ -35,24 +40,46 @@ def require_allowed(url: str, allowed: Iterable[str], purpose: str) -> str:
     Return the host of *url*, which is this machine, or one of *allowed*.
 
     Args:
-        url: Of any scheme, with a host.
+        url: Of any scheme, with a host. Options of a database's URL that name a host are held
+            to the same.
         allowed: Names of hosts, as ``--allow-host`` gives them.
         purpose: What would be done to it, for the message: ``a load``.
 
     Raises:
         UsageError: If it is another one, or *url* has none.
     """
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if not host:
-        shown = url.rpartition("@")[2]
+    hosts = _hosts(url)
+    if not hosts:
+        shown = url.rpartition("@")[2].partition("?")[0]
         raise UsageError(f"{shown!r} has no host; want a URL such as http://127.0.0.1:8000")
     names = {name.lower().strip("[]").rstrip(".") for name in allowed}
-    if is_loopback(host) or host.rstrip(".") in names:
-        return host
-    raise UsageError(
-        f"{purpose} on {host!r}, which is not this machine, has to be allowed by name: "
-        f"{ALLOW_OPTION} {host}"
-    )
+    for host in hosts:
+        if not is_loopback(host) and host.lower().rstrip(".") not in names:
+            raise UsageError(
+                f"{purpose} on {host!r}, which is not this machine, has to be allowed by name: "
+                f"{ALLOW_OPTION} {host}"
+            )
+    return hosts[0]
+
+
+def _hosts(url: str) -> list[str]:
+    """Return the host of *url*, and those that its options name; none if it is no URL."""
+    # Readers disagree on where the host ends at these, and the one that connects may be another.
+    if any(sign in '\\<>"^`{|}' or sign < "!" for sign in url):
+        return []
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    if not parts.hostname:
+        return []
+    # A path is a socket of this machine.
+    options = [] if parts.scheme in {"http", "https"} else parse_qsl(parts.query)
+    further = [
+        host
+        for key, value in options
+        if key.lower() in _HOST_OPTIONS
+        for host in value.split(",")
+        if host and not host.startswith("/")
+    ]
+    return [parts.hostname, *further]
