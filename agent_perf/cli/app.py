@@ -39,6 +39,7 @@ _SECTIONS: Final = {
         "resources": "Sample what a command takes: CPU, memory, disk, network.",
     },
     "Real services": {
+        "canary": "Stable against candidate: promote, hold or roll back.",
         "smoke": "Is a service there: its health, a chat, its metrics? In seconds.",
         "chaos": "Break what a service stands on: does it bear that?",
     },

@@ -42,9 +42,17 @@ if TYPE_CHECKING:
         change_points,
         exact_change_points,
     )
+    from agent_perf.stats.streams import (
+        BATCHES_MIN,
+        Shift,
+        Side,
+        failed_shift,
+        quantile_shift,
+    )
     from agent_perf.stats.trend import Passing, Slope, find_slope, passing
 
 __all__ = [
+    "BATCHES_MIN",
     "EFFECT_RATIO",
     "INSTRUCTIONS",
     "LOOKS",
@@ -55,6 +63,8 @@ __all__ = [
     "Direction",
     "PairedShift",
     "Passing",
+    "Shift",
+    "Side",
     "Slope",
     "StateTotal",
     "SteadyState",
@@ -67,6 +77,7 @@ __all__ = [
     "design_effect",
     "direction",
     "exact_change_points",
+    "failed_shift",
     "find_slope",
     "hit_ratio",
     "judge_duets",
@@ -78,6 +89,7 @@ __all__ = [
     "open_duets",
     "paired_shift",
     "passing",
+    "quantile_shift",
     "rare_paths",
     "request_metric",
     "resource_duets",
@@ -100,12 +112,17 @@ _HOME = {
     "ChangePoint": "level_changes",
     "change_points": "level_changes",
     "exact_change_points": "level_changes",
+    "BATCHES_MIN": "streams",
+    "Shift": "streams",
+    "Side": "streams",
+    "quantile_shift": "streams",
+    "failed_shift": "streams",
     "Passing": "trend",
     "Slope": "trend",
     "find_slope": "trend",
     "passing": "trend",
 }
-"""Only histories need numpy; every process that measures would wait 0.1 s for it."""
+"""Only histories and canaries need numpy; every process that measures would wait 0.1 s for it."""
 
 
 def __getattr__(name: str) -> object:

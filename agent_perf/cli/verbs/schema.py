@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
+    "canary": ("agent_perf.report", "schema/canary-1.json"),
     "config": ("agent_perf.config", "schema/config-1.json"),
     "load": ("agent_perf.report", "schema/load-1.json"),
     "report": ("agent_perf.report", "schema/report-1.json"),

@@ -1,0 +1,159 @@
+"""
+A canary's result for people, for programs, and for a pull request.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from agent_perf.live.canary import (
+    FALSE_ROLLBACK,
+    Answer,
+    CanaryOutcome,
+    CanaryResult,
+    Finding,
+    SideSeen,
+    StepResult,
+)
+from agent_perf.units import format_value
+
+_HEADLINES = {
+    CanaryOutcome.PROMOTE: "PROMOTE",
+    CanaryOutcome.HOLD: "HOLD",
+    CanaryOutcome.ROLLBACK: "ROLL BACK",
+}
+_MARKS = {Answer.FINE: "ok", Answer.WORSE: "WORSE", Answer.OPEN: "open"}
+
+
+def result_lines(result: CanaryResult) -> Iterator[str]:
+    """Yield *result* for a terminal."""
+    for step in result.steps:
+        yield (
+            f"step {step.number}: {step.share:.4g} of the rate, {step.length_s:.0f} s, "
+            f"{step.stable.requests} + {step.candidate.requests} requests: {step.answer.value}"
+        ).replace(f"{step.share:.4g} of", f"{step.share * 100:.3g} % of")
+        for one in step.findings:
+            yield f"  {_MARKS[one.answer]:5}  {one.limit.metric}: {finding_text(one)}"
+        for side, name in ((step.stable, "stable"), (step.candidate, "candidate")):
+            if side.failed:
+                yield f"  {name}: {side.failed} failed, the first by {side.detail}"
+        yield from (f"  {note}" for note in step.notes)
+    yield f"{_HEADLINES[result.outcome]}: {reason(result)}"
+
+
+def reason(result: CanaryResult) -> str:
+    """Return in a sentence why *result* is what it is."""
+    last = result.steps[-1]
+    match result.outcome:
+        case CanaryOutcome.PROMOTE:
+            return f"surely within each limit at {last.share * 100:.3g} %"
+        case CanaryOutcome.ROLLBACK:
+            worse = [one for one in last.findings if one.answer is Answer.WORSE]
+            told = "; ".join(f"{one.limit.metric} {finding_text(one)}" for one in worse)
+            return f"surely worse at {last.share * 100:.3g} %: {told}"
+    missing = [one.limit.metric for one in last.findings if one.answer is Answer.OPEN]
+    return (
+        f"neither surely fine nor surely worse in {', '.join(missing) or 'anything'}: "
+        "give it more time (--for) or a higher rate"
+    )
+
+
+def finding_text(one: Finding) -> str:
+    """Return the two values, their difference, its interval and the limit."""
+    shift = one.shift
+    unit = "ratio" if one.limit.quantile is None else "s"
+    values = f"{format_value(shift.stable, unit)} -> {format_value(shift.candidate, unit)}"
+    interval = f"[{_change(shift.low)}, {_change(shift.high)}]"
+    change = "" if shift.change is None else f" ({_change(shift.change)})"
+    return f"{values}{change}, surely in {interval}, limit {_change(one.limit.most)}"
+
+
+def _change(ratio: float) -> str:
+    if not math.isfinite(ratio):
+        return "?"
+    return f"{ratio * 100:+.3g} %"
+
+
+def canary_document(result: CanaryResult, *, exit_code: int) -> dict[str, object]:
+    """Return *result* for programs; ``schema/canary-1.json`` describes it."""
+    return {
+        "schema": "canary",
+        "schema_version": 1,
+        "outcome": result.outcome.value,
+        "successful": exit_code == 0,
+        "exit_code": exit_code,
+        "reason": reason(result),
+        "stable": result.stable,
+        "candidate": result.candidate,
+        "steps_planned": result.planned,
+        "false_rollback_probability": FALSE_ROLLBACK,
+        "steps": [_step(step) for step in result.steps],
+    }
+
+
+def _step(step: StepResult) -> dict[str, object]:
+    return {
+        "number": step.number,
+        "share": step.share,
+        "answer": step.answer.value,
+        "length_s": step.length_s,
+        "late_s": step.late_s,
+        "stable": _side(step.stable),
+        "candidate": _side(step.candidate),
+        "findings": [_finding(one) for one in step.findings],
+        "notes": list(step.notes),
+    }
+
+
+def _side(side: SideSeen) -> dict[str, object]:
+    return {
+        "requests": side.requests,
+        "failed": side.failed,
+        "errors": dict(side.errors),
+        "first_error": side.detail,
+        "p50_s": side.p50_s,
+        "p95_s": side.p95_s,
+        "p99_s": side.p99_s,
+    }
+
+
+def _finding(one: Finding) -> dict[str, object]:
+    return {
+        "metric": one.limit.metric,
+        "answer": one.answer.value,
+        "stable": _number(one.shift.stable),
+        "candidate": _number(one.shift.candidate),
+        "change": _number(one.shift.change),
+        "low": _number(one.shift.low),
+        "high": _number(one.shift.high),
+        "limit": one.limit.most,
+        "tolerated": one.limit.tolerated,
+        "worth": one.shift.worth,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def canary_markdown(result: CanaryResult) -> str:
+    """Return *result* as Markdown, for a pull request or a job's summary."""
+    rows = [
+        f"| {step.share * 100:.3g} % | {one.limit.metric} | {finding_text(one)} | "
+        f"{one.answer.value} |"
+        for step in result.steps
+        for one in step.findings
+    ]
+    return "\n".join(
+        (
+            f"## Canary: {result.outcome.value}",
+            "",
+            reason(result),
+            "",
+            "| step | metric | stable -> candidate | answer |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        )
+    )

@@ -1,0 +1,23 @@
+"""Stable against candidate: asked in turn, or read from Prometheus, and judged step by step."""
+
+from agent_perf.live.canary.blocks import CONTROL_SHARE, Step
+from agent_perf.live.canary.plan import CanaryPlan
+from agent_perf.live.canary.result import CanaryOutcome, CanaryResult, SideSeen, StepResult
+from agent_perf.live.canary.rollout import Pair, roll_out
+from agent_perf.live.canary.rule import FALSE_ROLLBACK, Answer, Finding, Limit
+
+__all__ = [
+    "CONTROL_SHARE",
+    "FALSE_ROLLBACK",
+    "Answer",
+    "CanaryOutcome",
+    "CanaryPlan",
+    "CanaryResult",
+    "Finding",
+    "Limit",
+    "Pair",
+    "SideSeen",
+    "Step",
+    "StepResult",
+    "roll_out",
+]
