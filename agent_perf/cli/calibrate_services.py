@@ -21,6 +21,7 @@ from agent_perf import codec
 from agent_perf.cli.calibrate_text import plan_lines, table_lines
 from agent_perf.cli.output import print_json, say
 from agent_perf.cli.project import Project, open_project
+from agent_perf.cli.tables import read_tables
 from agent_perf.errors import TooFewSamplesError, UsageError
 from agent_perf.live import ReadyRequest, ready
 from agent_perf.live.calibration import (
@@ -35,7 +36,7 @@ from agent_perf.live.calibration import (
 )
 from agent_perf.measure import installed_version, python_version, utc_now
 from agent_perf.records import TABLES_FILE, CalibratedTable, CalibratedTables
-from agent_perf.sim import default_tables, read_tables
+from agent_perf.sim import default_tables
 from agent_perf.sim.services.llm.prices import PRICES, Price, base_name
 
 CUT_OFF: Final = 6

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
 
 from agent_perf.cli.output import print_json, print_rows
 from agent_perf.cli.profile import project_folder
+from agent_perf.cli.tables import find_tables
 from agent_perf.config import PROFILE_VARIABLE, Config, Effective, dotted, read_settings, shown
 from agent_perf.errors import ConfigError
 from agent_perf.gate import make_policy
@@ -26,7 +28,9 @@ def show_config(form: str) -> int:
     Raises:
         ConfigError: If the configuration is not valid.
     """
-    effective = read_settings(project_folder())
+    root = project_folder()
+    effective = read_settings(root)
+    found = find_tables(root, effective.config)
     rows = [(path, _told(value), origin) for path, value, origin in _rows(effective)]
     if form == "json":
         print_json(
@@ -34,6 +38,9 @@ def show_config(form: str) -> int:
                 "file": effective.source,
                 "profile": effective.profile,
                 "profiles": effective.profiles,
+                "latency_tables": [table.name for table in found.tables.tables]
+                if found.tables
+                else [],
                 "settings": [
                     {"key": dotted(path), "path": path, "value": value, "from": origin}
                     for path, value, origin in rows
@@ -50,6 +57,7 @@ def show_config(form: str) -> int:
     )
     click.echo("")
     click.echo(_profile_line(effective))
+    click.echo(found.line)
     return 0
 
 
@@ -70,6 +78,7 @@ def check_config(form: str) -> int:
         for profile in effective.profiles or ("",):
             config = read_settings(root, profile=profile or None).config
             problems.update(dict.fromkeys(_policy_problems(config)))
+            problems.update(dict.fromkeys(_tables_problems(root, config)))
         try:
             load_accepted(root / effective.config.waivers)
         except ConfigError as error:
@@ -92,6 +101,13 @@ def _policy_problems(config: Config) -> Iterator[str]:
     for benchmark, table in config.targets.items():
         for metric, value in table.items():
             yield from _problem({}, {benchmark: {metric: value}})
+
+
+def _tables_problems(root: Path, config: Config) -> Iterator[str]:
+    try:
+        find_tables(root, config)
+    except ConfigError as error:
+        yield str(error)
 
 
 def _problem(

@@ -17,7 +17,9 @@ from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project
 from agent_perf.cli.sampling import round_line
-from agent_perf.errors import RepositoryError, StoreError, UsageError
+from agent_perf.cli.tables import described, find_tables
+from agent_perf.config import load_config
+from agent_perf.errors import ConfigError, RepositoryError, StoreError, UsageError
 from agent_perf.history import NoiseStore, machine_name
 from agent_perf.live.services import Service, embeddable
 from agent_perf.measure import (
@@ -97,6 +99,7 @@ def diagnose(options: DoctorOptions) -> int:
     checks = (
         *_installation(),
         *_repository(root),
+        *_latencies(root),
         *machine_checks(machine),
         *_presence(),
         *_scenarios(options),
@@ -208,6 +211,21 @@ def _repository(root: Path) -> tuple[HealthCheck, ...]:
     except RepositoryError as error:
         return (HealthCheck(name="Git", fitness=Fitness.WARNING, found=str(error)),)
     return repository_checks(is_dirty=repository.is_dirty(), is_shallow=repository.is_shallow())
+
+
+def _latencies(root: Path) -> tuple[HealthCheck, ...]:
+    """Tell whether the project's own latency tables can be used, if it has any."""
+    try:
+        found = find_tables(root, load_config(root))
+    except ConfigError as error:
+        advice = "mend it, or measure again with `agent-perf calibrate`"
+        return (
+            HealthCheck(name="Latencies", fitness=Fitness.BROKEN, found=str(error), advice=advice),
+        )
+    if found.tables is None:
+        return ()
+    text = f"{found.file}: {described(found.tables)}"
+    return (HealthCheck(name="Latencies", fitness=Fitness.GOOD, found=text),)
 
 
 def _scenarios(options: DoctorOptions) -> tuple[HealthCheck, ...]:

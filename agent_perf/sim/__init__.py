@@ -30,7 +30,7 @@ from agent_perf.sim.latency import (
     tables_digest,
 )
 from agent_perf.sim.loop import SimLoop
-from agent_perf.sim.own_tables import own_tables, read_tables
+from agent_perf.sim.own_tables import own_tables
 from agent_perf.sim.real_time import RealTimeLoop
 from agent_perf.sim.refusal import Refusals
 from agent_perf.sim.request import (
@@ -89,7 +89,6 @@ __all__ = [
     "llm",
     "load_costs",
     "own_tables",
-    "read_tables",
     "request_scope",
     "resume",
     "running_request",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent_perf import codec
 from agent_perf.errors import ConfigError, StoreError
-from agent_perf.records import TABLES_FILE, CalibratedTables
+from agent_perf.records import TABLES_FILE
 from agent_perf.sim.latency import LatencyTable
 
 
@@ -26,19 +26,6 @@ def own_tables(scenario_source: Path) -> Mapping[str, LatencyTable]:
         return {}
     try:
         return _tables(codec.read_file(path), str(path))
-    except StoreError as error:
-        raise ConfigError(str(error)) from error
-
-
-def read_tables(path: Path) -> CalibratedTables:
-    """
-    Return what is in the file *path*.
-
-    Raises:
-        ConfigError: If it cannot be read, or is not valid.
-    """
-    try:
-        return codec.load_tables(codec.read_file(path), str(path))
     except StoreError as error:
         raise ConfigError(str(error)) from error
 

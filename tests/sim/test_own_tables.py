@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from agent_perf import codec
 from agent_perf.errors import ConfigError
@@ -17,7 +19,6 @@ from agent_perf.sim import (
     LatencyTable,
     default_tables,
     own_tables,
-    read_tables,
     request_scope,
 )
 
@@ -61,13 +62,34 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / TABLES_FILE
     path.write_bytes(codec.dump_tables(file))
 
-    assert file == read_tables(path)
+    assert file == codec.load_tables(path.read_bytes(), "file")
     assert 25 > len(path.read_text().splitlines())
     table = own_tables(tmp_path / "shop.py")["redis.trip"]
     assert LatencyTable(name="redis.trip", grid=GRID, value_ns=rising) == table
     draws = Draws(7, own_tables(tmp_path / "shop.py"))
     with request_scope(3):
         assert table.at(draws.u53_for("redis.trip", 3)) == draws.ns("redis.trip")
+
+
+def test_the_schema_holds_what_is_written() -> None:
+    """
+    What is written is valid by the schema that `agent-perf schema tables` prints, and what lacks a
+    key, or has another one, is not.
+    """
+    schema = json.loads(files("agent_perf.config").joinpath("schema/tables-1.json").read_text())
+    validator = Draft202012Validator(schema)
+    document = json.loads(codec.dump_tables(tables_file(redis__trip=5)))
+    table = document["data"]["tables"][0]
+
+    assert [] == list(validator.iter_errors(document))
+    assert set(table) == set(
+        schema["properties"]["data"]["properties"]["tables"]["items"]["required"]
+    )
+    for key in table:
+        shorter = {name: value for name, value in table.items() if name != key}
+        changed = {**document, "data": {**document["data"], "tables": [shorter]}}
+        assert not validator.is_valid(changed)
+    assert not validator.is_valid({**document, "more": 1})
 
 
 def test_without_a_file_ours_hold(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
     "config": ("agent_perf.config", "schema/config-1.json"),
     "load": ("agent_perf.report", "schema/load-1.json"),
     "report": ("agent_perf.report", "schema/report-1.json"),
+    "tables": ("agent_perf.config", "schema/tables-1.json"),
 }
 """Word for a kind of file, to the package and the file in it that hold its schema."""
 
@@ -23,7 +24,8 @@ SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
 @click.argument("kind", type=click.Choice(tuple(SCHEMAS)))
 def verb(kind: str) -> None:
     """
-    Print the JSON Schema of agent-perf.toml ('config') or of report.json ('report', 'load').
+    Print the JSON Schema of agent-perf.toml ('config'), of report.json ('report', 'load'), or of
+    latency_tables.json ('tables').
 
     Editors complete and check the configuration by it, see docs/configuration.md.
     """

@@ -133,17 +133,21 @@ async def _statements(
 
 async def _prepared(connection: Any, statement: str) -> Any:
     """Return *statement*, prepared, and tried once for how many rows it gives."""
-    async with connection.transaction(readonly=True):
+    # As a context manager a transaction would commit, and some functions write in a read-only one.
+    transaction = connection.transaction(readonly=True)
+    await transaction.start()
+    try:
         prepared = await connection.prepare(statement)
         if not prepared.get_attributes():
             raise UsageError(f"{statement[:80]!r} gives no rows; want statements that read")
         cursor = await prepared.cursor()
         rows = await cursor.fetch(ROWS_MAX + 1)
-        if len(rows) > ROWS_MAX:
-            raise UsageError(
-                f"{statement[:80]!r} gives more than {ROWS_MAX:,} rows; give it a LIMIT"
-            )
-        return prepared
+    finally:
+        if not connection.is_closed():
+            await transaction.rollback()
+    if len(rows) > ROWS_MAX:
+        raise UsageError(f"{statement[:80]!r} gives more than {ROWS_MAX:,} rows; give it a LIMIT")
+    return prepared
 
 
 async def _connected(driver: Any, dsn: str) -> Any:
