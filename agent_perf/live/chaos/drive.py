@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent_perf.live.asking import Answer, Asker
+from agent_perf.live.chaos.judging import LATE_S
 from agent_perf.live.chaos.observations import Observations
 from agent_perf.live.request import ReadyRequest
 from agent_perf.measure import LoadRecorder
@@ -42,6 +43,7 @@ class Driver:
     Attributes:
         start_s: On the clock of time.perf_counter.
         first_failure: What the first one that failed was answered.
+        late_count: Requests that left more than LATE_S after their time.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Driver:
     ) -> None:
         self.start_s = 0.0
         self.first_failure = ""
+        self.late_count = 0
         self._asker = asker
         self._mix = mix
         self._observations = observations
@@ -87,6 +90,7 @@ class Driver:
         return time.perf_counter() - self.start_s
 
     def _send(self, index: int, at_s: float) -> None:
+        self.late_count += time.perf_counter() - at_s > LATE_S
         if len(self._under_way) >= self._in_flight_max:
             self._recorder.drop(index, round(at_s * 1e9))
             return

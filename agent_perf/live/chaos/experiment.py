@@ -19,9 +19,10 @@ from agent_perf.errors import BrokenError, ConfigError
 from agent_perf.live.asking import Asker
 from agent_perf.live.chaos.condition import broken
 from agent_perf.live.chaos.drive import Driver
-from agent_perf.live.chaos.judging import fault_checks, steady_checks
+from agent_perf.live.chaos.injection import Injection
+from agent_perf.live.chaos.judging import fault_checks, load_checks, steady_checks
 from agent_perf.live.chaos.observations import Observations
-from agent_perf.live.chaos.plan import Injection, Plan, filled
+from agent_perf.live.chaos.plan import Plan, filled
 from agent_perf.live.chaos.proxy import Proxy
 from agent_perf.live.chaos.worker import Worker
 from agent_perf.live.chaos.writes import Ledger, NoWrites, read_back, writes_checks
@@ -140,6 +141,7 @@ class _Experiment:
                 *steady_checks(self._plan, self._observations),
                 *fault_checks(self._plan, self._observations, self._untouched),
                 *await self._read_back(stage),
+                *load_checks(driver.late_count, self._plan.request_count),
             ]
             return self._result(driver, stage, tuple(checks))
 

@@ -5,13 +5,19 @@ Whether a system bore its faults as was promised.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from agent_perf.live.chaos.condition import Condition
+from agent_perf.live.chaos.injection import Injection
 from agent_perf.live.chaos.observations import Observations
-from agent_perf.live.chaos.plan import Injection, Plan
+from agent_perf.live.chaos.plan import Plan
 from agent_perf.live.chaos.recovery import recovered_after
 from agent_perf.records import CheckResult
 from agent_perf.units import format_value
+
+LATE_S: Final = 0.1
+LATE_RATIO_MAX: Final = 0.05
+"""Of more that leave later than that, latencies tell of us."""
 
 
 def steady_checks(plan: Plan, observations: Observations) -> tuple[CheckResult, ...]:
@@ -38,6 +44,24 @@ def fault_checks(
         result
         for one in plan.injections
         for result in _of_fault(plan, one, observations, untouched.get(one.name, ""))
+    )
+
+
+def load_checks(late_count: int, asked_count: int) -> tuple[CheckResult, ...]:
+    """Return what is to be said if too many requests left late: nothing, if they did not."""
+    ratio = late_count / asked_count
+    if ratio <= LATE_RATIO_MAX:
+        return ()
+    return (
+        CheckResult(
+            name="check.load.on_time",
+            passed=None,
+            observed=None,
+            limit=LATE_RATIO_MAX,
+            unit="ratio",
+            text=f"{late_count:,} of {asked_count:,} requests left over {LATE_S:g} s late: this "
+            "machine cannot ask so often, and what it measured is itself; want a lower rate_hz",
+        ),
     )
 
 

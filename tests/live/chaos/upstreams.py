@@ -38,7 +38,7 @@ async def proxied(serve: Serve = echo) -> AsyncIterator[Proxy]:
         task.add_done_callback(tasks.discard)
         await serve(reader, writer)
 
-    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    server = await asyncio.start_server(served, "127.0.0.1", 0, backlog=4096)
     port = server.sockets[0].getsockname()[1]
     try:
         async with Proxy("test", Address(host="127.0.0.1", port=port)) as proxy:
