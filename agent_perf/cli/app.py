@@ -33,7 +33,7 @@ _SECTIONS: Final = {
     "Look closer": {
         "explain": "Why did a benchmark become slower, or what does a word mean?",
         "sessions": "List what was run here, compare and report it again.",
-        "load": "Put scenarios under a load, in virtual time.",
+        "load": "Put scenarios, or a running service, under a load.",
         "cases": "Ask scenarios named questions: which end otherwise?",
         "selftest": "Do scenarios give the same answer in hostile processes?",
         "resources": "Sample what a command takes: CPU, memory, disk, network.",

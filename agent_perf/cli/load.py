@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent_perf.cli.live import clock_of, in_real_time
 from agent_perf.cli.load_cost import ended_with
+from agent_perf.cli.load_live import refuse_without_url
 from agent_perf.cli.load_options import FOR_S, LoadOptions, shape_of
 from agent_perf.cli.load_report import Telling, tell_capacity, tell_load
 from agent_perf.cli.load_targets import promise_of, targets_of
@@ -43,6 +44,9 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         BrokenError: If a scenario itself raised.
         NothingMeasuredError: If no request arrived.
     """
+    refuse_without_url(options)
+    if not names:
+        raise UsageError("a load without a scenario; name one, or a running service by --url")
     project = open_project(Path.cwd())
     options = with_named_load(options, project.config.loads)
     in_real_time(options.tier, options.cpu, project.config.services)

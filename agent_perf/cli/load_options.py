@@ -62,6 +62,11 @@ class LoadOptions:
         max_cost_usd: Dollars of model calls after which no more requests are sent; None: as
             configured.
         named: Name of a load in the configuration, for what is not said otherwise.
+        url: Of a running service, which the load is put on; None: scenarios are.
+        workers: Processes that send a real load; None: one.
+        watch: Process whose resources are sampled meanwhile; None: who listens at *url*.
+        think_s: Pause of a user of a closed, real load after each answer.
+        allow_host: Hosts other than this machine that a load may be put on.
     """
 
     shape: str | None
@@ -89,6 +94,11 @@ class LoadOptions:
     form: str
     named: str | None = None
     max_cost_usd: float | None = None
+    url: str | None = None
+    workers: int | None = None
+    watch: str | None = None
+    think_s: float | None = None
+    allow_host: tuple[str, ...] = ()
 
     @property
     def cpu_mode(self) -> CpuMode | None:
@@ -96,9 +106,13 @@ class LoadOptions:
         return None if self.cpu is None else CpuMode(self.cpu)
 
 
-def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:
+def shape_of(options: LoadOptions, scenario: Scenario | None) -> Shape | Closed:
     """
     Return the load that *options* ask for; the scenario's own if they ask for none.
+
+    Args:
+        options: The command line's.
+        scenario: What it is put on; None: a running service, which has no load of its own.
 
     Raises:
         UsageError: If they ask for two, or for one that cannot be.
@@ -115,7 +129,8 @@ def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:
     ]
     if len(asked) > 1:
         raise UsageError(f"{' and '.join(asked)} are different loads; want one of them")
-    _refuse_unused(options, asked, own=scenario.load is not None)
+    own = None if scenario is None else scenario.load
+    _refuse_unused(options, asked, own=own is not None)
     if options.trace is not None:
         return read_trace(options.trace, speed=options.speed)
     if options.access_log is not None:
@@ -123,8 +138,8 @@ def shape_of(options: LoadOptions, scenario: Scenario) -> Shape | Closed:
     for_s = options.for_s if options.for_s is not None else FOR_S
     if options.closed:
         return Closed(users=50 if options.users is None else options.users, for_s=for_s)
-    if options.shape is None and options.rate_hz is None and scenario.load is not None:
-        return scenario.load
+    if options.shape is None and options.rate_hz is None and own is not None:
+        return own
     return _arriving(options, for_s)
 
 

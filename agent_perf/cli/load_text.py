@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent_perf.cli.fault_text import fault_lines
+from agent_perf.cli.live_text import live_lines
 from agent_perf.records import Capacity, LatencySummary, LoadDecision, LoadRun
 from agent_perf.stats import Direction, direction
 from agent_perf.units import NS, format_value
@@ -46,6 +47,8 @@ def load_lines(run: LoadRun) -> Iterator[str]:
             mean = format_value(level.held_ns / level.length_ns, "count")
             words = name.replace("_", " ").removeprefix("db ")
             yield _row(f"DB {words}", f"mean {mean}, at most {level.peak:,}")
+    if run.live is not None:
+        yield from (_row(name, text) for name, text in live_lines(run.live))
     yield from _timeline(run)
     yield from fault_lines(run)
 
@@ -155,4 +158,4 @@ def _latency(summary: LatencySummary) -> str:
 
 
 def _row(name: str, text: str) -> str:
-    return f"  {name:<10}{text}".rstrip()
+    return f"  {name:<9} {text}".rstrip()

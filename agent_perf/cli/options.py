@@ -115,6 +115,13 @@ resources_option = click.option(
     metavar="[SECONDS]",
     help="Also sample CPU, memory and more of each scenario's process, so often  [0.5].",
 )
+allow_host_option = click.option(
+    "--allow-host",
+    "allow_host",
+    multiple=True,
+    metavar="HOST",
+    help="A host, other than this machine, that this may be done to; may be repeated.",
+)
 max_cost_option = click.option(
     "--max-cost",
     "max_cost_usd",

@@ -22,6 +22,9 @@ _NOTABLE_RATIO: Final = 0.05
 """Share of the requests' time from which a queue is worth a word."""
 
 
+_ALL_OF_IT: Final = "http.request"
+"""Of a service that is seen from outside, that it takes the time says nothing."""
+
 _BUSY_RATIO: Final = 0.5
 """Share of a pool in use on average from which it is worth a word though nobody waited."""
 
@@ -41,6 +44,8 @@ def find_bottlenecks(run: LoadRun) -> tuple[Bottleneck, ...]:
     found = [*_full(run.levels, run.counts, ended), *_queues(run)]
     lead = "apart from that, most time goes" if found else "most time goes"
     slowest = _slowest(run.operations, ended, run.latency.sum_ns, lead)
+    if slowest is not None and run.live is not None and slowest.name == _ALL_OF_IT:
+        return tuple(found)
     return (*found, *(() if slowest is None else (slowest,)))
 
 

@@ -35,9 +35,9 @@ def judge_load(run: LoadRun) -> LoadDecision:
     """
     Return what becomes of *run*.
 
-    BROKEN, if not one request was answered; NOTHING, if none arrived; FAIL, if a target or a
-    check is missed; UNDECIDED, if one of them is not told, or the load was ended early and
-    what was missed until then is nothing; else PASS.
+    BROKEN, if not one request was answered, or what sent them did not keep up; NOTHING, if
+    none arrived; FAIL, if a target or a check is missed; UNDECIDED, if one of them is not told,
+    or the load was ended early and what was missed until then is nothing; else PASS.
     """
     name = load_name(run)
     judged, notes = [], []
@@ -168,6 +168,9 @@ def _outcome(run: LoadRun, targets: tuple[TargetResult, ...]) -> Outcome:
     verdicts = {one.passed for one in targets} | {one.passed for one in run.checks}
     if sum(run.errors.values()) >= run.offered - run.dropped:
         return Outcome.BROKEN
+    if run.live is not None and run.live.problems:
+        # What it came to is what its generator came to.
+        return Outcome.BROKEN
     if False in verdicts:
         return Outcome.FAIL
     return Outcome.UNDECIDED if None in verdicts or run.stopped else Outcome.PASS
@@ -178,6 +181,8 @@ def _lines(name: str, run: LoadRun, targets: tuple[TargetResult, ...]) -> Iterat
         first = f": the first failed with {one_line(run.first_failure)[:200]}"
         why = first if run.errors else ": all were dropped"
         yield f"BROKEN {harmless(name)} not one of {run.offered:,} requests was answered{why}"
+    for problem in run.live.problems if run.live is not None else ():
+        yield f"BROKEN {harmless(name)} {one_line(problem)}"
     for one in targets:
         if one.passed is False:
             yield breach_line(_breach(name, one))

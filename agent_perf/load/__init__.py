@@ -1,6 +1,6 @@
 """Who asks, when, and for what."""
 
-from agent_perf.load.arrivals import Arrival, Dice, Limits, Shape
+from agent_perf.load.arrivals import Arrival, Dice, Limits, RateLimit, Shape
 from agent_perf.load.closed import Closed, drive_for
 from agent_perf.load.crowds import Crowd
 from agent_perf.load.driver import (
@@ -37,6 +37,7 @@ __all__ = [
     "Limits",
     "Poisson",
     "Ramp",
+    "RateLimit",
     "Request",
     "Shape",
     "Soak",

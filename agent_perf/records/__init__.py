@@ -25,6 +25,7 @@ from agent_perf.records.judgement import (
     Verdict,
 )
 from agent_perf.records.levels import LevelTotal
+from agent_perf.records.live_load import LiveLoad
 from agent_perf.records.load_run import LoadRun
 from agent_perf.records.load_verdict import (
     AlertWindow,
@@ -94,6 +95,7 @@ __all__ = [
     "Lapse",
     "LatencySummary",
     "LevelTotal",
+    "LiveLoad",
     "LoadDecision",
     "LoadRun",
     "Machine",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from agent_perf.records.incidents import CheckResult, FaultWindow, StateChange
 from agent_perf.records.levels import LevelTotal
+from agent_perf.records.live_load import LiveLoad
 from agent_perf.records.measurement import (
     Environment,
     Exemplar,
@@ -22,6 +23,8 @@ from agent_perf.records.timeline import LatencySummary, Timeline
 class LoadRun:
     """
     One or more scenarios under one shape of load, in virtual time, in bounded memory.
+
+    Of a running service, *scenarios* are requests by name, *commit* is empty, and time is real.
 
     Attributes:
         scenarios: Name to weight; the shares in which requests were dealt.
@@ -51,6 +54,7 @@ class LoadRun:
         levels: As in Run.
         targets: Metric to the worst value allowed, in the metric's base unit.
         stopped: Why no more requests were sent before the load's end; empty if all were.
+        live: How it was put on a running service; None: it is simulated.
     """
 
     scenarios: Mapping[str, int]
@@ -80,6 +84,7 @@ class LoadRun:
     levels: Mapping[str, LevelTotal] = field(default_factory=dict)
     targets: Mapping[str, float] = field(default_factory=dict)
     stopped: str = ""
+    live: LiveLoad | None = None
 
     @property
     def throughput_hz(self) -> float:

@@ -35,6 +35,12 @@ def load_band(run: LoadRun, decision: LoadDecision) -> Band:
     name = " + ".join(run.scenarios)
     summary = _summary(run)
     match decision.outcome:
+        case Outcome.BROKEN if run.live is not None and run.live.problems:
+            return Band(
+                badge=BADGES[Outcome.BROKEN],
+                headline=f"{name}: the load was not what was asked for",
+                lines=(*map(sentence, run.live.problems), "This is not a pass."),
+            )
         case Outcome.BROKEN:
             why = run.first_failure if run.errors else "all were dropped"
             return Band(

@@ -23,6 +23,7 @@ from agent_perf.records import (
     Probe,
     TargetResult,
 )
+from agent_perf.report.live_load import live_document
 from agent_perf.stats import WindowEffect, hit_ratio, steady_state
 from agent_perf.units import NS
 
@@ -117,6 +118,7 @@ def _run(run: LoadRun) -> dict[str, object]:
             "buckets": [_bucket(bucket) for bucket in run.timeline.buckets],
         },
         "trace_digest": run.trace_digest,
+        **({} if run.live is None else {"live": live_document(run.live)}),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from agent_perf.records import Bottleneck, Capacity, Exemplar, LoadDecision, LoadRun, Tier
 from agent_perf.report.drawing import Chart, Table
+from agent_perf.report.live_load import live_facts, measured_point, server_section
 from agent_perf.report.load_band import load_band, promise_words, search_band
 from agent_perf.report.load_cases import load_cases
 from agent_perf.report.load_charts import draw_timeline
@@ -35,6 +36,7 @@ from agent_perf.report.waterfall import draw_waterfall
 
 _READING: Final = "load_reading.html.j2"
 _LIVE_READING: Final = "load_reading_live.html.j2"
+_SERVICE_READING: Final = "load_reading_service.html.j2"
 _CLOSED: Final = re.compile(r"\d+ users? for ")
 """How the shape of a closed loop begins; an open one may end in "from 50 users by chance"."""
 
@@ -73,8 +75,8 @@ def build_load_view(
         ),
         sections=_load_sections(run),
         targets=targets_table(decision),
-        environment=environment_table(run),
-        reading=_LIVE_READING if run.tier is Tier.LIVE else _READING,
+        environment=environment_table(run) if run.live is None else live_facts(run, run.live),
+        reading=_reading(run),
         document=document,
         cases=load_cases("+".join(run.scenarios), decision),
     )
@@ -152,6 +154,8 @@ def _sure(run: LoadRun, decision: LoadDecision) -> Fact:
 
 def _kind_of_evidence(run: LoadRun) -> Point:
     requests = plural(run.latency.count, "request")
+    if run.live is not None:
+        return measured_point(run.live, f"{requests}.")
     if run.tier is Tier.LIVE:
         return Point(
             lead="Sampled:",
@@ -165,6 +169,12 @@ def _kind_of_evidence(run: LoadRun) -> Point:
         text=f"virtual time, seed {run.seed}, tier {run.tier.value}: the same on every "
         f"machine. {requests}, quantiles {how}.",
     )
+
+
+def _reading(run: LoadRun) -> str:
+    if run.live is not None:
+        return _SERVICE_READING
+    return _LIVE_READING if run.tier is Tier.LIVE else _READING
 
 
 def _alerts(decision: LoadDecision) -> Fact | None:
@@ -245,6 +255,7 @@ def _load_sections(run: LoadRun) -> tuple[Section, ...]:
     found = [
         Section(title="Latency against rate", charts=() if climb is None else (climb,)),
         Section(title="Along the load", charts=timeline),
+        *(() if run.live is None else server_section(run.live)),
         Section(title="Faults and recovery", tables=_some(faults_table(run), states_table(run))),
         Section(
             title="Where the time goes",

@@ -85,6 +85,9 @@ def bucket_value(metric: str, bucket: Bucket, bucket_s: float) -> float | None:
 
 def hit_ratio(run: LoadRun) -> float | None:
     """Return the share of requests answered from a cache; None if nothing tells."""
+    if run.live is not None:
+        # Paths are names of requests there, whatever they are called.
+        return None
     if not _CACHE_WORDS.isdisjoint(run.paths):
         hit = run.paths.get(_HIT)
         count = sum(summary.count for summary in run.paths.values())

@@ -14,6 +14,7 @@ from agent_perf.cli.exits import end
 from agent_perf.cli.live import live_options
 from agent_perf.cli.options import (
     NumberRange,
+    allow_host_option,
     cpu_option,
     format_option,
     max_cost_option,
@@ -30,7 +31,6 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.argument(
     "scenarios",
     nargs=-1,
-    required=True,
     metavar="SCENARIO[=WEIGHT]...",
     shell_complete=scenario_names,
 )
@@ -53,6 +53,21 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option("--speed", type=float, default=1.0, help="Replay so many times as fast.")
 @click.option("--users", type=click.IntRange(min=1), help="Users who share the requests  [50].")
 @click.option("--closed", is_flag=True, help="Users wait for the answer before they ask again.")
+@click.option("--url", metavar="URL", help="A running service; names are of [requests.NAME].")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="With --url: processes that send  [1]."
+)
+@click.option(
+    "--watch", metavar="PID|:PORT|no", help="With --url: whose resources  [who listens there]."
+)
+@click.option(
+    "--think",
+    "think_s",
+    type=NumberRange(min=0),
+    metavar="SECONDS",
+    help="With --url --closed: pause of a user after each answer  [0].",
+)
+@allow_host_option
 @tier_option
 @live_options
 @cpu_option
@@ -95,7 +110,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @recorded
 def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     """
-    Put scenarios of the files as they are under a load, in virtual time.
+    Put scenarios under a load in virtual time, or a running service under a real one.
 
     Without a shape: the scenario's own load, or Poisson arrivals. Several scenarios share
     one world and the requests, by their weights. The result goes to reports/load/: a page,
@@ -103,7 +118,13 @@ def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     was missed, 3 not one request was answered, 4 not told, 5 none arrived,
     6 --max-cost was passed.
     """
-    from agent_perf.cli.load import load_scenarios
     from agent_perf.cli.load_options import LoadOptions
 
-    end(load_scenarios(scenarios, LoadOptions(**options)))
+    asked = LoadOptions(**options)
+    if asked.url is not None:
+        from agent_perf.cli.load_live import load_service
+
+        end(load_service(scenarios, asked))
+    from agent_perf.cli.load import load_scenarios
+
+    end(load_scenarios(scenarios, asked))
