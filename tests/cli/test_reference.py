@@ -20,6 +20,7 @@ _WITHOUT_DATA = {
     "demo": "it is a tour",
     "init": "it writes files, and says so",
     "schema": "it prints JSON anyway",
+    "model": "it serves, until it is ended",
     "sessions resume": "it prints what the resumed verb prints",
 }
 

@@ -1,0 +1,1 @@
+"""A model endpoint over real sockets."""
