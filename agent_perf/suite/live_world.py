@@ -11,14 +11,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from agent_perf.errors import UsageError
-from agent_perf.live.services import Service, chosen_services, live_services
 from agent_perf.records import Tier
 from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
 from agent_perf.sim.faults import Fault
 from agent_perf.suite.world import World
 
 if TYPE_CHECKING:
-    from agent_perf.live.world import LiveDatabase, LiveEgress, LiveRedis
+    import httpx
+
+    from agent_perf.live.world import LiveApp, LiveDatabase, LiveEgress, LiveRedis
     from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimRedis
 
 
@@ -55,6 +56,8 @@ class LiveWorld(World):
         super().__init__(loop, draws, witness, tier=Tier.LIVE, charging=None)
         self._live_egress: LiveEgress | None = None
         self._services = ExitStack()
+        # Each keeps its application, so that no other one gets its number.
+        self._apps: dict[int, LiveApp] = {}
 
     def catch_egress(self) -> None:
         """Let clients that the system makes itself reach this world's services."""
@@ -70,9 +73,20 @@ class LiveWorld(World):
             if "llm" in vars(self):
                 self.llm.watch_tools()
 
+    def transport_to(self, app: object) -> httpx.AsyncBaseTransport:
+        """Return the transport of one user of *app*, an application, which is served for it."""
+        from agent_perf.live.world import LiveApp
+
+        served = self._apps.get(id(app))
+        if served is None:
+            served = self._apps[id(app)] = LiveApp(app)
+        return served.transport()
+
     def close(self) -> None:
         """Give services back as they were found."""
         with self._services, ExitStack() as stack:
+            for served in self._apps.values():
+                stack.callback(served.close)
             for name in ("http", "redis", "database"):
                 if name in vars(self):
                     stack.callback(getattr(self, name).close)
@@ -84,7 +98,7 @@ class LiveWorld(World):
         """A real Redis; ``.client()`` gives redis-py clients of it."""
         from agent_perf.live.world import LiveRedis
 
-        url = self._address(Service.REDIS)
+        url = self._address("redis")
         # Typed as what it stands in for: a scenario does not know on which tier it runs.
         return cast("SimRedis", LiveRedis(url, self._loop, self.witness))
 
@@ -93,11 +107,14 @@ class LiveWorld(World):
         """A database of the run's own on a real PostgreSQL; ``.engine()`` gives engines on it."""
         from agent_perf.live.world import LiveDatabase
 
-        url = self._address(Service.DATABASE)
+        url = self._address("database")
         return cast("SimDatabase", LiveDatabase(url, self._loop, self.witness))
 
-    def _address(self, service: Service) -> str:
-        """Return the URL of *service*: as the environment says, or of one started for it."""
+    def _address(self, name: str) -> str:
+        """Return the URL of service *name*: as the environment says, or of one started for it."""
+        from agent_perf.live.services import Service, chosen_services, live_services
+
+        service = Service(name)
         chosen = chosen_services({}, {}, os.environ)
         found = self._services.enter_context(live_services(chosen, [service]))
         return found[service].url

@@ -17,6 +17,7 @@ import httpx
 from agent_perf.errors import ConfigError
 from agent_perf.load import Ask, Request
 from agent_perf.suite.application import AsgiApp, started
+from agent_perf.suite.user_client import user_transport
 from agent_perf.suite.world import World
 from agent_perf.variables import variables_set
 
@@ -94,11 +95,13 @@ class Clients:
     The users' HTTP clients of one application: each has cookies of its own.
 
     Args:
+        world: Where it has been started.
         app: What answers them.
         stack: Closes them.
     """
 
-    def __init__(self, app: AsgiApp, stack: AsyncExitStack) -> None:
+    def __init__(self, world: World, app: AsgiApp, stack: AsyncExitStack) -> None:
+        self._world = world
         self._app = app
         self._stack = stack
         self._clients: dict[int, httpx.AsyncClient] = {}
@@ -107,7 +110,7 @@ class Clients:
         """Return the client of *user*."""
         client = self._clients.get(user)
         if client is None:
-            transport = httpx.ASGITransport(self._app)
+            transport = user_transport(self._world, self._app)
             client = httpx.AsyncClient(transport=transport, base_url=_BASE_URL, trust_env=False)
             self._clients[user] = client
             self._stack.push_async_callback(client.aclose)
@@ -127,7 +130,7 @@ async def _enter(
     if around.app is None:
         return None
     app = await stack.enter_async_context(started(around.app(), whose))
-    clients = Clients(app, stack)
+    clients = Clients(world, app, stack)
     if setup is not None and not early:
         await _call(setup, {"world": world, "client": clients.of(0)})
     return clients

@@ -96,7 +96,7 @@ class LiveDatabase:
         self._keeper.run_script(script)
 
     def close(self) -> None:
-        """Drop the database."""
+        """Drop the database, whoever still has connections to it."""
         self._keeper.close()
 
 

@@ -5,17 +5,16 @@ Hosts of a scenario behind a real HTTP server on loopback, and real clients of t
 from __future__ import annotations
 
 import asyncio
-import itertools
-import socket
-import struct
 from contextvars import Context
 from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import httpx
 
 from agent_perf.errors import UsageError
-from agent_perf.live.world.http_client import CALL_HEADER, LoopbackBackend, transport_class
+from agent_perf.live.world.app import LOOPBACK, reset
+from agent_perf.live.world.calls import Calls
+from agent_perf.live.world.http_client import LoopbackBackend, transport_class
 from agent_perf.sim import Draws, SimHttp, SimRequest, Witness, resume, running_request
 from agent_perf.sim.services.http_library import HttpLibrary, dialect_of
 from agent_perf.sim.services.http_loop import sim_loop
@@ -23,10 +22,7 @@ from agent_perf.sim.services.reply import Reply
 
 Scope = dict[str, Any]
 
-LOOPBACK: Final = "127.0.0.1"
 _HTTP_DIALECT = dialect_of(httpx)
-# On, and no time: the kernel sends a reset. Source: socket(7), SO_LINGER.
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class LiveHttp(SimHttp):
@@ -46,19 +42,16 @@ class LiveHttp(SimHttp):
         super().__init__(draws, witness)
         self._server: asyncio.Server | None = None
         self._starting = asyncio.Lock()
-        self._calls: dict[str, Context] = {}
-        self._numbers = itertools.count()
+        self._calls = Calls()
         self._open: dict[Any, None] = {}
 
     def begin_call(self, context: Context) -> str:
         """Return the number of a call that is made in *context*."""
-        number = str(next(self._numbers))
-        self._calls[number] = context
-        return number
+        return self._calls.begin(context)
 
     def end_call(self, number: str) -> None:
         """Forget call *number*, whose answer has begun, or never will."""
-        self._calls.pop(number, None)
+        self._calls.end(number)
 
     def require_known(self, request: Any) -> None:
         """
@@ -109,7 +102,7 @@ class LiveHttp(SimHttp):
         )
         transport._http, transport._dialect = self, dialect
         pool = transport._pool
-        pool._network_backend = LoopbackBackend(pool._network_backend, self)
+        pool._network_backend = LoopbackBackend(pool._network_backend, self.address)
         return transport
 
     def close(self) -> None:
@@ -118,7 +111,7 @@ class LiveHttp(SimHttp):
             self._server.close()
             self._server = None
         for transport in list(self._open):
-            transport.abort()
+            reset(transport)
 
     def _protocols(self) -> Any:
         try:
@@ -145,27 +138,21 @@ class LiveHttp(SimHttp):
                 if self.cycle is not None:
                     self.cycle.disconnected = True
                 transport: Any = self.transport
-                sock = transport.get_extra_info("socket")
-                if reason and sock is not None:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-                transport.abort()
+                if reason:
+                    reset(transport)
+                else:
+                    transport.abort()
 
         return host_factory(self._answer, LiveProtocol)
 
     async def _answer(self, scope: Scope, content: bytes) -> Reply:
         from agent_perf.sim.wire.http_exchange import outcome_of
 
-        headers = scope["headers"]
-        call = dict(headers).get(CALL_HEADER.encode(), b"").decode("latin-1")
-        scope["headers"] = [pair for pair in headers if pair[0] != CALL_HEADER.encode()]
-        context = self._calls.get(call)
-        if context is None:
-            # Asked by something else than our clients: nobody's request.
-            return await self._said(scope, content)
-        # For the rest of this task, the body of the answer included.
-        outcome_of.set(context[outcome_of])
-        state = context.run(running_request)
-        resume(state)
+        context = self._calls.take(scope)
+        if context is not None:
+            # For the rest of this task, the body of the answer included.
+            outcome_of.set(context[outcome_of])
+            resume(context.run(running_request))
         return await self._said(scope, content)
 
     async def _said(self, scope: Scope, content: bytes) -> Reply:

@@ -5,19 +5,18 @@ The real transports of httpx and httpx2, over real sockets, to hosts of the scen
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from agent_perf.live.world.calls import CALL_HEADER
 from agent_perf.sim.services.http_library import Dialect
 from agent_perf.sim.services.http_loop import sim_loop
 from agent_perf.sim.wire.http_exchange import Exchange, Outcome, body_class, outcome_of
 
 if TYPE_CHECKING:
     from agent_perf.live.world.http import LiveHttp
-
-CALL_HEADER: Final = "x-agent-perf-request"
-"""Tells our own server on loopback whose request it is; it is sent to nobody else."""
 
 
 class LiveExchange(Exchange):
@@ -102,20 +101,20 @@ def transport_class(dialect: Dialect) -> type[LiveTransport]:
 
 class LoopbackBackend:
     """
-    httpcore's way to the network, with one end: the scenario's hosts, whatever their names.
+    httpcore's way to the network, with one end: a server of ours, whatever the host's name.
 
     Args:
         inner: The library's own.
-        http: Whose server it is.
+        address: Gives the server's host and port, and starts it if need be.
     """
 
-    def __init__(self, inner: Any, http: LiveHttp) -> None:
+    def __init__(self, inner: Any, address: Callable[[], Awaitable[tuple[str, int]]]) -> None:
         self._inner = inner
-        self._http = http
+        self._address = address
 
     async def connect_tcp(self, host: str, port: int, **options: Any) -> Any:
-        """Return a connection to the scenario's hosts, in place of *host* and *port*."""
-        own_host, own_port = await self._http.address()
+        """Return a connection to the server, in place of *host* and *port*."""
+        own_host, own_port = await self._address()
         return _Stream(await self._inner.connect_tcp(own_host, own_port, **options))
 
     async def sleep(self, seconds: float) -> None:

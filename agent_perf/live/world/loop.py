@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 from agent_perf.errors import AgentPerfError, TimeLimitError, UsageError
 from agent_perf.live.world.route import Route
@@ -20,6 +21,7 @@ from agent_perf.units import NS
 
 T = TypeVar("T")
 
+_LAST_TURNS: Final = 5
 _PR_SET_TIMERSLACK: Final = 29
 _SELECTABLE_FDS: Final = 1024
 """What select(2) knows: FD_SETSIZE."""
@@ -39,6 +41,7 @@ class RealLoop(RealTimeLoop, asyncio.SelectorEventLoop):
         self.refusals = Refusals()
         self.routes: dict[tuple[str, int], Route] = {}
         self._begin_ns = time.monotonic_ns()
+        self._connections: WeakSet[asyncio.Transport] = WeakSet()
 
     @property
     def now_ns(self) -> int:
@@ -65,15 +68,21 @@ class RealLoop(RealTimeLoop, asyncio.SelectorEventLoop):
         connect: Any = super().create_connection
         route = self.routes.get((host, port))
         if route is None:
-            made: tuple[asyncio.Transport, asyncio.BaseProtocol] = await connect(
-                protocol_factory, host, port, **options
-            )
-            return made
+            transport, protocol = await connect(protocol_factory, host, port, **options)
+            self._connections.add(transport)
+            return transport, protocol
         protocol = protocol_factory()
         tapped = route.tapped(protocol)
         # Looked up now, not before: whoever breaks services puts a proxy in between.
-        await connect(lambda: tapped, *route.address(), **options)
+        transport, _ = await connect(lambda: tapped, *route.address(), **options)
+        self._connections.add(transport)
         return tapped.transport, protocol
+
+    def close_connections(self) -> None:
+        """Close what a program has left open: clients of its modules outlive every loop."""
+        for transport in list(self._connections):
+            if not transport.is_closing():
+                transport.abort()
 
 
 def run_in_real_time(
@@ -140,8 +149,11 @@ def _wind_down(loop: RealLoop) -> None:
         task.cancel()
     if tasks:
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    # Transports that were closed tell their protocols in the next turn.
-    loop.run_until_complete(asyncio.sleep(0))
+    loop.close_connections()
+    # Transports that were closed tell their protocols in the next turn, and the other side of a
+    # connection on loopback hears of it in the turns after that.
+    for _ in range(_LAST_TURNS):
+        loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
 

@@ -7,7 +7,6 @@ can be laid side by side.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from contextvars import copy_context
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 import hiredis
 
 from agent_perf.live.world.route import Data
-from agent_perf.sim import RealTimeLoop, Witness
+from agent_perf.sim import RealTimeLoop, RequestState, Witness, running_request
 from agent_perf.sim.services.redis_wire import batch_name, command_name, lookups
 
 TRIP: Final = "redis.trip"
@@ -23,12 +22,14 @@ _LISTENING: Final = frozenset({"MONITOR", "PSUBSCRIBE", "SSUBSCRIBE", "SUBSCRIBE
 
 
 class _Trip:
-    """What was written in one turn of the loop, until its last reply is there."""
+    """What one request has written without waiting, until its last reply is there."""
 
-    __slots__ = ("context", "left", "names", "start_ns")
+    __slots__ = ("context", "is_heard", "left", "names", "start_ns", "state")
 
-    def __init__(self, start_ns: int) -> None:
+    def __init__(self, state: RequestState, start_ns: int) -> None:
+        self.state = state
         self.start_ns = start_ns
+        self.is_heard = False
         self.names: list[str] = []
         self.left = 0
         self.context = copy_context()
@@ -55,7 +56,6 @@ class RedisTap:
         self._trips: deque[_Trip] = deque()
         self._waiting: deque[str] = deque()
         self._queued: list[str] = []
-        self._in_turn = False
         # A subscriber is told what it did not ask for, and replies cannot be told from it.
         self._listens = False
 
@@ -74,14 +74,12 @@ class RedisTap:
             self._witness.count("redis_trips", 1, detail)
             self._witness.count("bytes_sent", len(data), detail)
             return
-        if self._in_turn and self._trips:
-            # What is written in one turn is one pipeline made by hand.
-            trip = self._trips[-1]
-        else:
-            trip = _Trip(self._loop.now_ns)
+        state = running_request()
+        trip = self._trips[-1] if self._trips else None
+        # What a request writes before it has heard anything is one pipeline made by hand.
+        if trip is None or trip.is_heard or trip.state is not state:
+            trip = _Trip(state, self._loop.now_ns)
             self._trips.append(trip)
-            self._in_turn = True
-            asyncio.get_running_loop().call_soon(self._end_turn)
             self._witness.count("redis_trips", 1, detail)
         trip.names += names
         trip.left += len(names)
@@ -109,14 +107,12 @@ class RedisTap:
             self._end_trip(self._trips.popleft())
         self._waiting.clear()
 
-    def _end_turn(self) -> None:
-        self._in_turn = False
-
     def _reply(self, reply: Any) -> None:
         if not self._trips:
             return
         trip = self._trips[0]
         trip.context.run(self._note_lookups, self._waiting.popleft(), reply)
+        trip.is_heard = True
         trip.left -= 1
         if not trip.left:
             self._end_trip(self._trips.popleft())
