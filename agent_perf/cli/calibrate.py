@@ -9,15 +9,26 @@ from pathlib import Path
 import msgspec
 
 from agent_perf import codec
+from agent_perf.cli.live import in_real_time
 from agent_perf.cli.output import print_json, print_table, say
 from agent_perf.cli.project import open_project
 from agent_perf.errors import UsageError
+from agent_perf.sim import costs_for, default_costs
 from agent_perf.suite.calibration import Sample, Sampling, calibrate
+from agent_perf.suite.live_calibration import LIVE_SAMPLING, calibrate_live
 
 
-def run_calibration(output: Path | None, *, rounds: int, form: str = "text") -> int:
+def run_calibration(
+    output: Path | None, *, rounds: int, live: bool = False, form: str = "text"
+) -> int:
     """
     Measure, print and write the costs to *output*, or beside the benchmarks; return 0.
+
+    Args:
+        output: The file; None: beside the benchmarks.
+        rounds: Per operation.
+        live: Whether on real sockets, with real services, hosts and models included.
+        form: ``text`` or ``json``.
 
     Raises:
         UsageError: If the project has no benchmarks, or a client is not installed.
@@ -28,11 +39,18 @@ def run_calibration(output: Path | None, *, rounds: int, form: str = "text") -> 
     rows: list[tuple[str, ...]] = []
 
     def tell(name: str, sample: Sample) -> None:
+        say(f"{name}: {sample.client_ns:,} ns")
         share = sample.priced_count / max(1, sample.call_count)
         rows.append((name, f"{sample.client_ns:,}", f"{sample.median_ns:,}", f"{share:.0%}"))
 
     try:
-        costs = calibrate(Sampling(rounds=rounds), tell)
+        if live:
+            in_real_time("live", None, project.config.services)
+            before = costs_for(path) if output is None else default_costs()
+            sampling = Sampling(rounds=rounds, calls=LIVE_SAMPLING.calls)
+            costs = calibrate_live(sampling, tell, ns_per_call=before.ns_per_call)
+        else:
+            costs = calibrate(Sampling(rounds=rounds), tell)
     except ImportError as error:
         raise UsageError(
             f"calibrate needs every client: {error}; pip install 'agent-perf[agents]'"

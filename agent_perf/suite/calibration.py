@@ -25,12 +25,12 @@ from agent_perf.suite.world import World
 Call = Callable[[], Awaitable[object]]
 Open = Callable[[World], AbstractAsyncContextManager[Call]]
 
-_COUNTED_CALLS_MAX: Final = 20
+COUNTED_CALLS_MAX: Final = 20
 """Enough to warm up, and to count calls, which are the same each time."""
 
-_PIPELINE_COMMANDS: Final = 11
-_BIG_KIB: Final = 256
-_TOKENS: Final = (20, 120)
+PIPELINE_COMMANDS: Final = 11
+BIG_KIB: Final = 256
+TOKENS: Final = (20, 120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +86,25 @@ def calibrate(
     """
     sampling = sampling or Sampling()
     samples: dict[str, Sample] = {}
-    for name, open_operation in _OPERATIONS.items():
+    for name, open_operation in OPERATIONS.items():
         samples[name] = _sample(open_operation, sampling)
         tell(name, samples[name])
     ns = {name: sample.client_ns for name, sample in samples.items()}
-    extra_commands = _PIPELINE_COMMANDS - 1
+    extra_commands = PIPELINE_COMMANDS - 1
     command = max(0, ns["redis pipeline"] - ns["redis get"]) // extra_commands
     return CpuCosts(
         ns={
             "db_statements": ns["db statement"],
             "http_requests": ns["http request"],
             "llm_calls": max(0, ns["llm call"] - ns["http request"]),
-            "llm_tokens_out": max(0, ns["llm long"] - ns["llm short"]) // (_TOKENS[1] - _TOKENS[0]),
+            "llm_tokens_out": max(0, ns["llm long"] - ns["llm short"]) // (TOKENS[1] - TOKENS[0]),
             "redis_commands": command,
             "redis_trips": max(0, ns["redis get"] - command),
         },
         ns_per_kib={
-            "bytes_received": max(0, ns["redis get big"] - ns["redis get"]) // _BIG_KIB,
-            "bytes_sent": max(0, ns["redis set big"] - ns["redis get"]) // _BIG_KIB,
-            "json": _json_ns_per_kib(sampling),
+            "bytes_received": max(0, ns["redis get big"] - ns["redis get"]) // BIG_KIB,
+            "bytes_sent": max(0, ns["redis set big"] - ns["redis get"]) // BIG_KIB,
+            "json": json_ns_per_kib(sampling),
         },
         ns_per_call=sum(min(sample.cpu_ns) for sample in samples.values())
         // max(1, sum(sample.call_count for sample in samples.values())),
@@ -117,7 +117,7 @@ def calibrate(
 
 
 def _sample(open_operation: Open, sampling: Sampling) -> Sample:
-    counted = min(sampling.calls, _COUNTED_CALLS_MAX)
+    counted = min(sampling.calls, COUNTED_CALLS_MAX)
     return Sample(
         cpu_ns=tuple(_cpu_ns(open_operation, sampling.calls) for _ in range(sampling.rounds)),
         call_count=_calls_of(open_operation, counted, CallMeter(0, lambda _: True)),
@@ -129,7 +129,7 @@ def _cpu_ns(open_operation: Open, calls: int) -> int:
     async def main(loop: SimLoop) -> int:
         with closing(_world(loop)) as world:
             async with open_operation(world) as call:
-                for _ in range(min(calls, _COUNTED_CALLS_MAX)):
+                for _ in range(min(calls, COUNTED_CALLS_MAX)):
                     await call()
                 begin_ns = time.process_time_ns()
                 for _ in range(calls):
@@ -162,7 +162,8 @@ def _world(loop: SimLoop) -> World:
     return World(loop, Draws(1), Recorder(lambda: loop.now_ns, lambda: -1))
 
 
-def _json_ns_per_kib(sampling: Sampling) -> int:
+def json_ns_per_kib(sampling: Sampling) -> int:
+    """Return the CPU time of one passage of a KiB of JSON, as text or as objects."""
     rows = [{"id": n, "name": f"row {n}", "tags": ["a", "b"]} for n in range(1_000)]
     size_kib = len(json.dumps(rows)) / 1024
     found = []
@@ -190,7 +191,7 @@ async def _redis_pipeline(world: World) -> AsyncIterator[Call]:
 
         async def call() -> object:
             pipeline = redis.pipeline(transaction=False)
-            for _ in range(_PIPELINE_COMMANDS):
+            for _ in range(PIPELINE_COMMANDS):
                 pipeline.get("key")
             return await pipeline.execute()
 
@@ -200,14 +201,14 @@ async def _redis_pipeline(world: World) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def _redis_get_big(world: World) -> AsyncIterator[Call]:
     async with world.redis.client() as redis:
-        await redis.set("key", b"x" * _BIG_KIB * 1024)
+        await redis.set("key", b"x" * BIG_KIB * 1024)
         yield lambda: redis.get("key")
 
 
 @asynccontextmanager
 async def _redis_set_big(world: World) -> AsyncIterator[Call]:
     async with world.redis.client() as redis:
-        value = b"x" * _BIG_KIB * 1024
+        value = b"x" * BIG_KIB * 1024
         yield lambda: redis.set("key", value)
 
 
@@ -240,7 +241,7 @@ async def _http_request(world: World) -> AsyncIterator[Call]:
 async def _llm_call(world: World) -> AsyncIterator[Call]:
     from agent_perf.sim import llm
 
-    world.llm.script(llm.text(tokens=_TOKENS[0]))
+    world.llm.script(llm.text(tokens=TOKENS[0]))
     messages: Any = [{"role": "user", "content": "How do refunds work?"}]
     async with world.llm.openai() as client:
         yield lambda: client.chat.completions.create(model="gpt-4o-mini", messages=messages)
@@ -266,7 +267,7 @@ def _llm_stream(tokens: int) -> Open:
     return opened
 
 
-_OPERATIONS: Final[dict[str, Open]] = {
+OPERATIONS: Final[dict[str, Open]] = {
     "redis get": _redis_get,
     "redis pipeline": _redis_pipeline,
     "redis get big": _redis_get_big,
@@ -274,6 +275,6 @@ _OPERATIONS: Final[dict[str, Open]] = {
     "db statement": _db_statement,
     "http request": _http_request,
     "llm call": _llm_call,
-    "llm short": _llm_stream(_TOKENS[0]),
-    "llm long": _llm_stream(_TOKENS[1]),
+    "llm short": _llm_stream(TOKENS[0]),
+    "llm long": _llm_stream(TOKENS[1]),
 }

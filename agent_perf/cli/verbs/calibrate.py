@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from agent_perf.cli.exits import end
+from agent_perf.cli.live import live_options
 from agent_perf.cli.options import NumberRange, format_option
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
@@ -28,6 +29,12 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Rounds per operation; the least CPU time counts.",
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    help="CPU time on real sockets and services, as of tier live, with its hosts and models.",
+)
+@live_options
 @click.option("--redis", default="", metavar="URL", help="Measure this Redis.")
 @click.option("--database", default="", metavar="URL", help="Measure this PostgreSQL.")
 @click.option(
@@ -98,14 +105,14 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 @click.option("--dry-run", is_flag=True, help="Tell what would be asked, and ask nothing.")
 @click.option("--yes", is_flag=True, help="Agree to asking other machines, and to the cost.")
 @format_option
-def verb(output: Path | None, rounds: int, form: str, **services: Any) -> None:
+def verb(output: Path | None, rounds: int, live: bool, form: str, **services: Any) -> None:
     """
     Measure what operations cost in CPU time here, or what services take.
 
-    Without a service: CPU time, for scenarios with cpu="operations". With --redis, --database,
-    --http or --model: their latencies, into tables that simulations draw from. URLs may hold
-    ${NAME} of the environment. Either is written as integers, to be committed: from then on
-    it is the same on every machine.
+    Without a service: CPU time, for scenarios with cpu="operations"; with --live what runs of
+    tier live spend of it. With --redis, --database, --http or --model: their latencies, into
+    tables that simulations draw from. URLs may hold ${NAME} of the environment. Either is
+    written as integers, to be committed: from then on it is the same on every machine.
 
     Exit codes: 0 measured, 3 a service is broken, 6 the limit of dollars left a table out.
     """
@@ -114,9 +121,11 @@ def verb(output: Path | None, rounds: int, form: str, **services: Any) -> None:
 
     options = ServiceOptions(**services)
     if options.is_asked:
+        if live:
+            raise UsageError("--live measures CPU time; name no service, or leave it out")
         end(calibrate_services(options, output, form=form))
     if options.dry_run:
         raise UsageError("--dry-run of what? Name --redis, --database, --http or --model")
     from agent_perf.cli.calibrate import run_calibration
 
-    end(run_calibration(output, rounds=rounds, form=form))
+    end(run_calibration(output, rounds=rounds, live=live, form=form))
