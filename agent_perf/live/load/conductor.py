@@ -25,6 +25,12 @@ _START_S: Final = 60.0
 _LEAD_NS: Final = 200_000_000
 """From the word to the begin: all workers have heard it by then."""
 
+_KEPT_BYTES_MAX: Final = 16 << 20
+"""
+What workers tell is kept as it is, and merged after the load: while it runs, its processor belongs
+to who sends and who answers. Beyond so much, some 200,000 requests, it is merged at once.
+"""
+
 _GRACE_S: Final = 5.0
 _LOOK_S: Final = 0.2
 _IN_FLIGHT_MAX: Final = 10_000
@@ -72,6 +78,8 @@ class Conductor:
         self._ready: set[int] = set()
         self._gone: set[int] = set()
         self._port = 0
+        self._kept: list[tuple[int, bytes]] = []
+        self._kept_bytes = 0
         self.end_ns = 0
         self.lost: list[str] = []
 
@@ -113,7 +121,6 @@ class Conductor:
         while len(self._accounts.keys() | self._gone) < self._plan.workers:
             try:
                 self._hear(_LOOK_S)
-                progress.begun = self._merger.begun
                 progress.looked(progress)
             except KeyboardInterrupt:
                 if progress.stop:
@@ -128,6 +135,7 @@ class Conductor:
         self.end_ns = max(0, now_ns() - progress.begin_ns)
         progress.is_over = True
         progress.looked(progress)
+        self._merge()
 
     @property
     def _patience_s(self) -> float:
@@ -161,12 +169,13 @@ class Conductor:
             case wire.READY:
                 self._ready.add(worker)
             case wire.RECORDS:
-                self._merger.add(worker, wire.read_batch(frame.payload))
+                self._progress.begun += wire.begin_count(frame.payload)
+                self._keep(worker, frame.payload)
             case wire.FAILURE:
                 self._failures.append(msgspec.json.decode(frame.payload, type=wire.Failure))
             case wire.DONE:
                 self._accounts[worker] = msgspec.json.decode(frame.payload, type=wire.Account)
-                self._merger.leave(worker)
+                self._keep(worker, b"")
             case None:
                 self._lose(worker, frame.process)
 
@@ -177,7 +186,23 @@ class Conductor:
         self.lost.append(f"{who} {self._swarm.last_words(process)}")
         if worker >= 0:
             self._gone.add(worker)
-            self._merger.leave(worker)
+            self._keep(worker, b"")
+
+    def _keep(self, worker: int, payload: bytes) -> None:
+        """Keep what *worker* tells for later; nothing is its last word."""
+        self._kept.append((worker, payload))
+        self._kept_bytes += len(payload)
+        if self._kept_bytes > _KEPT_BYTES_MAX:
+            self._merge()
+
+    def _merge(self) -> None:
+        for worker, payload in self._kept:
+            if payload:
+                self._merger.add(worker, wire.read_batch(payload))
+            else:
+                self._merger.leave(worker)
+        self._kept.clear()
+        self._kept_bytes = 0
 
 
 def _for_worker(

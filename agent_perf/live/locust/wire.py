@@ -137,6 +137,12 @@ class Batch(NamedTuple):
     ends: tuple[End, ...]
 
 
+def begin_count(payload: bytes) -> int:
+    """Return how many requests a RECORDS frame says to have begun."""
+    _, begins, _ = BATCH.unpack_from(payload)
+    return int(begins)
+
+
 def read_batch(payload: bytes) -> Batch:
     """Return the batch that a RECORDS frame holds."""
     until_ns, begins, ends = BATCH.unpack_from(payload)
