@@ -42,6 +42,7 @@ _SECTIONS: Final = {
         "canary": "Stable against candidate: promote, hold or roll back.",
         "smoke": "Is a service there: its health, a chat, its metrics? In seconds.",
         "chaos": "Break what a service stands on: does it bear that?",
+        "validate": "How well does virtual time predict real time, here?",
         "model": "Serve a model endpoint that costs nothing, at the pace of one.",
     },
     "Set up": {

@@ -21,7 +21,7 @@ from agent_perf.load import (
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import CpuCharging, CpuMode, ExecutorPolicy, SimLoop, running_request
+from agent_perf.sim import CpuCharging, CpuCosts, CpuMode, ExecutorPolicy, SimLoop, running_request
 from agent_perf.suite.building import kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
@@ -47,6 +47,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
     good_within_s: float | None = None,
     bucket_s: float | None = None,
     cpu: CpuMode | None = None,
+    costs: CpuCosts | None = None,
     targets: Mapping[str, float] | None = None,
     course: Course | None = None,
     max_cost_usd: float | None = None,
@@ -66,6 +67,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         good_within_s: Longest latency of a good answer; None: any answer is good.
         bucket_s: First length of the timeline's buckets; a sixtieth of the load if None.
         cpu: What CPU time is charged for; None: as the scenarios say, which must agree.
+        costs: How much; None: as the project's file says.
         targets: Metric to the worst value allowed; None: none are judged.
         course: Told how far it is; may end it early. What was measured until then is kept.
         max_cost_usd: Dollars of model calls after which no more requests are sent; those under
@@ -84,7 +86,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
 
     first = mix[0][0]
     seed = first.seed if seed is None else seed
-    charging = charging_of(first, cpu_at(tier, _cpu_of(mix) if cpu is None else cpu))
+    charging = charging_of(first, cpu_at(tier, _cpu_of(mix) if cpu is None else cpu), costs)
     held = Course() if course is None else course
 
     async def main(loop: SimLoop) -> tuple[LoadRecording, Incidents]:
@@ -191,6 +193,12 @@ class _ChargedRecorder(LoadRecorder):
         # The first restart is the constructor's.
         if self.charging is not None:
             self.charging.warmed_up()
+
+    def begin(self, request_id: int, intended_ns: int) -> None:
+        """Charge for a request, if costs tell what its own code takes, and open it."""
+        super().begin(request_id, intended_ns)
+        assert self.charging is not None
+        self.charging.work("requests", 1)
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Charge for *amount* units of work *name*, then take note of them."""

@@ -12,6 +12,7 @@ from agent_perf.measure import Recorder
 from agent_perf.sim import (
     CallMeter,
     CpuCharging,
+    CpuCosts,
     CpuMode,
     SimLoop,
     Trace,
@@ -22,16 +23,24 @@ from agent_perf.sim import (
 from agent_perf.suite.declaration import Scenario
 
 
-def charging_of(scenario: Scenario, cpu: CpuMode | None = None) -> CpuCharging:
+def charging_of(
+    scenario: Scenario, cpu: CpuMode | None = None, costs: CpuCosts | None = None
+) -> CpuCharging:
     """
     Return how CPU time is charged for in *scenario*: as it says, or as *cpu* if given.
+
+    Args:
+        scenario: Which.
+        cpu: What is charged for; None: as it says.
+        costs: How much; None: as its project's file says.
 
     Raises:
         ConfigError: If the project's file of costs is not valid.
     """
     mode = scenario.cpu if cpu is None else cpu
     # Without charging, a damaged file of costs is nobody's concern.
-    costs = default_costs() if mode is CpuMode.NONE else costs_for(scenario.source)
+    if costs is None:
+        costs = default_costs() if mode is CpuMode.NONE else costs_for(scenario.source)
     return CpuCharging(mode=mode, costs=costs)
 
 

@@ -1,0 +1,200 @@
+"""
+Runs the same requests in real and in virtual time, with what work costs here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from agent_perf.errors import NothingMeasuredError, UsageError
+from agent_perf.load import Poisson
+from agent_perf.records import LoadRun, Tier
+from agent_perf.repository import WORKTREE
+from agent_perf.sim import CpuMode, LatencyTable, costs_for
+from agent_perf.suite.declaration import Scenario
+from agent_perf.suite.loading import run_load
+from agent_perf.suite.prediction.comparing import Pair, PathError, RateError, errors_at, paths_of
+from agent_perf.suite.prediction.fitting import Fit, fit_costs
+from agent_perf.suite.prediction.observing import Watcher, tables_from
+from agent_perf.suite.runner import run_scenario
+from agent_perf.units import NS
+
+_OVERLOAD: Final = 2.0
+"""Times the rate that the CPU bears: enough to keep it busy all the time."""
+_KNEE_ROUNDS: Final = 3
+_SCHEDSTAT: Final = Path("/proc/self/schedstat")
+_LEARN_SEED: Final = 9_001
+"""Other requests than those that are predicted: what is learned by heart predicts nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionPlan:
+    """
+    What is compared.
+
+    Attributes:
+        shares: Rates, as shares of the highest that is carried; ascending, > 0.
+        requests: At each rate, in each round; the same ones at each, closer together.
+        rounds: Of all rates in turns, >= 1.
+        learned: Requests that costs are learned from, one at a time.
+        seed: Of the first round; each takes the next.
+    """
+
+    shares: tuple[float, ...] = (0.2, 0.4, 0.55, 0.7, 0.85)
+    requests: int = 600
+    rounds: int = 5
+    learned: int = 300
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.shares or min(self.shares) <= 0 or max(self.shares) > 1:
+            raise UsageError(f"shares {self.shares}; want some, above 0 and at most 1")
+        if min(self.requests, self.learned) < 100 or self.rounds < 1:
+            raise UsageError(
+                f"requests={self.requests}, learned={self.learned}, rounds={self.rounds}; want at "
+                "least 100, 100 and 1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groundwork:
+    """
+    What was learned of the scenario at a low load.
+
+    Attributes:
+        scenario: With the latencies of the services here.
+        fit: What its work costs.
+        tables: Those latencies, by operation.
+        knee_hz: The highest rate that is carried: answers a second when more is asked.
+    """
+
+    scenario: Scenario
+    fit: Fit
+    tables: Mapping[str, LatencyTable]
+    knee_hz: float
+
+
+def lay_groundwork(
+    scenario: Scenario, plan: PredictionPlan, tell: Callable[[str], None]
+) -> Groundwork:
+    """
+    Return what *scenario*'s requests cost here, asked one at a time, and how many are carried.
+
+    Raises:
+        BrokenError: If it raised, or its services are not there.
+        TooFewSamplesError: If too few of its requests were answered.
+        UsageError: If it cannot run in real time.
+    """
+    tell(f"asking {plan.learned} requests one at a time, to learn what they cost")
+    watcher = Watcher(time.process_time_ns)
+    alone = replace(
+        scenario, requests=plan.learned, load=None, think=None, warmup=10, seed=_LEARN_SEED
+    )
+    run_scenario(alone, 1, commit=WORKTREE, tier=Tier.LIVE, probe=watcher)
+    fit = fit_costs(watcher.requests, costs_for(scenario.source))
+    tables = tables_from(watcher.waits_ns)
+    borne_hz = NS / fit.mean_ns
+    tell(f"a request takes {fit.mean_ns / 1e6:.2f} ms of CPU time: a core bears {borne_hz:.0f}/s")
+    rates = []
+    for number in range(_KNEE_ROUNDS):
+        live = _live(scenario, borne_hz * _OVERLOAD, plan.requests, plan.seed + number)
+        rates.append(live.run.throughput_hz)
+    knee_hz = sorted(rates)[len(rates) // 2]
+    tell(f"asked for more than it carries, it answered {knee_hz:.0f}/s")
+    return Groundwork(
+        scenario=replace(scenario, tables={**tables, **scenario.tables}),
+        fit=fit,
+        tables=tables,
+        knee_hz=knee_hz,
+    )
+
+
+def predict(
+    ground: Groundwork, plan: PredictionPlan, tell: Callable[[str], None]
+) -> tuple[RateError, ...]:
+    """
+    Return how far predictions are off at each rate of *plan*; live rounds take turns.
+
+    Raises:
+        BrokenError: As in lay_groundwork.
+    """
+    rates = [share * ground.knee_hz for share in plan.shares]
+    pairs: dict[float, list[Pair]] = {rate: [] for rate in rates}
+    for number in range(plan.rounds):
+        for rate_hz in rates:
+            seed = plan.seed + number
+            live = _live(ground.scenario, rate_hz, plan.requests, seed)
+            virtual = _virtual(ground, rate_hz, plan.requests / rate_hz, seed)
+            pairs[rate_hz].append(
+                Pair(
+                    live=live.run,
+                    virtual=virtual,
+                    busy_ratio=live.busy_ratio,
+                    waited_ratio=live.waited_ratio,
+                )
+            )
+            tell(
+                f"round {number + 1} of {plan.rounds}, {rate_hz:.0f}/s: P95 "
+                f"{live.run.latency.p95_ns / 1e6:.1f} ms live, "
+                f"{virtual.latency.p95_ns / 1e6:.1f} ms predicted"
+            )
+    return tuple(errors_at(rate, ground.knee_hz, pairs[rate]) for rate in rates)
+
+
+def predict_long(
+    ground: Groundwork, rate_hz: float, *, live_s: float, virtual_s: float, seed: int
+) -> tuple[PathError, ...]:
+    """
+    Return how far *virtual_s* of virtual time are from *live_s* of real time, at one rate.
+
+    Raises:
+        BrokenError: As in lay_groundwork.
+    """
+    live = _live(ground.scenario, rate_hz, round(rate_hz * live_s), seed)
+    return paths_of(live.run, _virtual(ground, rate_hz, virtual_s, seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LiveRound:
+    """A live run, and the shares of a core that its process took, and waited for."""
+
+    run: LoadRun
+    busy_ratio: float
+    waited_ratio: float
+
+
+def _live(scenario: Scenario, rate_hz: float, requests: int, seed: int) -> _LiveRound:
+    begin_s, begin_cpu_s, begin_wait_s = time.perf_counter(), time.process_time(), _waited_s()
+    shape = Poisson(rate_hz=rate_hz, for_s=requests / rate_hz)
+    run = run_load(scenario, shape, tier=Tier.LIVE, seed=seed)
+    spent_s = time.perf_counter() - begin_s
+    if not run.latency.count:
+        raise NothingMeasuredError(f"{scenario.name}: no request arrived at {rate_hz:g}/s")
+    return _LiveRound(
+        run=run,
+        busy_ratio=(time.process_time() - begin_cpu_s) / spent_s,
+        waited_ratio=(_waited_s() - begin_wait_s) / spent_s,
+    )
+
+
+def _waited_s() -> float:
+    """Return how long this process could have run, and did not; 0 where nobody tells."""
+    # Source: Linux, Documentation/scheduler/sched-stats, /proc/<pid>/schedstat.
+    try:
+        return int(_SCHEDSTAT.read_text(encoding="ascii").split()[1]) / NS
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _virtual(ground: Groundwork, rate_hz: float, for_s: float, seed: int) -> LoadRun:
+    return run_load(
+        ground.scenario,
+        Poisson(rate_hz=rate_hz, for_s=for_s),
+        cpu=CpuMode.OPERATIONS,
+        costs=ground.fit.costs,
+        seed=seed,
+    )

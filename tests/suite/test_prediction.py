@@ -1,0 +1,210 @@
+"""What work costs in real time, and how far predictions are off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_perf import World, scenario
+from agent_perf.errors import TooFewSamplesError, UsageError
+from agent_perf.load import Poisson
+from agent_perf.records import LatencySummary, LoadRun
+from agent_perf.sim import CpuCosts, CpuMode
+from agent_perf.suite import Ask, Request, run_load
+from agent_perf.suite.prediction import (
+    Observed,
+    Pair,
+    PredictionPlan,
+    Watcher,
+    errors_at,
+    fit_costs,
+    paths_of,
+    tables_from,
+)
+
+_PRIOR = CpuCosts(
+    ns={"db_statements": 80, "llm_calls": 800, "redis_trips": 25}, ns_per_kib={}, ns_per_call=1
+)
+
+
+def _asked(path: str, cpu_ns: int, **counts: int) -> Observed:
+    return Observed(path=path, cpu_ns=cpu_ns, counts=counts)
+
+
+def test_costs_that_are_there_are_found() -> None:
+    """Of requests whose work differs, each kind's cost and that of a request come out."""
+    requests = [
+        _asked("x", 1000 + 50 * db + 300 * redis, db_statements=db, redis_trips=redis)
+        for db in range(5)
+        for redis in range(5)
+    ]
+    fit = fit_costs(requests, _PRIOR)
+
+    assert fit.mean_ns == pytest.approx(1000 + 50 * 2 + 300 * 2)
+    assert fit.costs.ns["requests"] == pytest.approx(1000, rel=0.03)
+    assert fit.costs.ns["redis_trips"] == pytest.approx(300, rel=0.03)
+    assert "llm_calls" not in fit.costs.ns
+
+
+def test_work_that_comes_together_is_divided_as_before() -> None:
+    """What requests leave open is told by the proportions; the means of paths are met."""
+    requests = [_asked("hit", 100)] * 30
+    requests += [_asked("miss", 9_900, db_statements=10, llm_calls=1)] * 30
+    fit = fit_costs(requests, _PRIOR)
+
+    assert fit.paths["hit"][1] == pytest.approx(100, rel=0.1)
+    assert fit.paths["miss"][1] == pytest.approx(9_900, rel=0.01)
+    ratio = fit.costs.ns["llm_calls"] / fit.costs.ns["db_statements"]
+    assert ratio == pytest.approx(10, rel=0.1)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**7), st.integers(0, 9), st.integers(0, 3), st.integers(0, 9)),
+        min_size=20,
+        max_size=60,
+    )
+)
+def test_no_cost_is_negative_and_the_sum_is_met(rows) -> None:
+    """Whatever requests took: a negative cost would turn time back, and the sum keeps a loop busy."""
+    requests = [
+        _asked("x", ns, db_statements=db, llm_calls=llm, redis_trips=redis)
+        for ns, db, llm, redis in rows
+    ]
+    fit = fit_costs(requests, _PRIOR)
+    said = sum(
+        fit.costs.ns["requests"] + sum(fit.costs.of(name, n) for name, n in one.counts.items())
+        for one in requests
+    )
+
+    assert 0 <= min(fit.costs.ns.values())
+    # Each cost is a whole number of ns.
+    assert said == pytest.approx(sum(ns for ns, *_ in rows), rel=1e-3, abs=30 * len(rows))
+
+
+def test_few_requests_teach_nothing() -> None:
+    """Costs from a handful would be chance."""
+    with pytest.raises(TooFewSamplesError, match="19 requests.*at least 20"):
+        fit_costs([_asked("x", 1)] * 19, _PRIOR)
+
+
+def test_a_watcher_counts_what_lies_between_two_ends() -> None:
+    """CPU time and work belong to the request that ends next; the warm-up's to nobody."""
+    now = [0]
+    watcher = Watcher(lambda: now[0])
+
+    def at(cpu_ns: int, *event: object) -> None:
+        now[0] = cpu_ns
+        watcher.event(0, *event)
+
+    at(5, "begin", -2, 0)
+    at(50, "redis_trips", 1, "GET")
+    at(90, "end", -2, "miss", None)
+    at(1000, "begin", 0, 0)
+    at(1010, "redis_trips", 1, "GET")
+    at(1030, "redis.trip", 500, 800, "")
+    at(1100, "end", 0, "hit", None)
+    at(1150, "db_statements", 2, "")
+    at(1300, "begin", 1, 0)
+    at(1400, "end", 1, "miss", None)
+
+    assert [
+        _asked("hit", 100, redis_trips=1),
+        _asked("miss", 300, db_statements=2),
+    ] == watcher.requests
+    # 300 ns passed, of which 20 were our own.
+    assert {"redis.trip": [280]} == watcher.waits_ns
+
+
+def test_waits_become_tables() -> None:
+    """Many waits give their quantiles, a few their median; what the simulation lacks, nothing."""
+    tables = tables_from(
+        {
+            "redis.trip": list(range(1_000, 101_000, 1_000)),
+            "db.connect": [5, 7, 900],
+            "pigeon.post": [1] * 100,
+        }
+    )
+
+    assert {"redis.trip", "db.connect"} == tables.keys()
+    assert (1_000, 100_000) == (tables["redis.trip"].value_ns[0], tables["redis.trip"].value_ns[-1])
+    assert {7} == set(tables["db.connect"].value_ns)
+
+
+def _run(template: LoadRun, p95_ms: int, **paths: int) -> LoadRun:
+    def summary(ms: int) -> LatencySummary:
+        return LatencySummary(
+            count=100, p50_ns=ms * 500_000, p95_ns=ms * 1_000_000, p99_ns=ms * 2_000_000
+        )
+
+    return replace(
+        template,
+        latency=summary(p95_ms),
+        duration_ns=10**10,
+        paths={name: summary(ms) for name, ms in paths.items()},
+    )
+
+
+@scenario("prediction.sleep")
+async def _sleep(world: World) -> AsyncIterator[Request]:
+    """Ten milliseconds, and nothing else."""
+
+    async def request(ask: Ask) -> str:
+        await asyncio.sleep(0.010)
+        return "done"
+
+    yield request
+
+
+@pytest.fixture(scope="module")
+def template() -> LoadRun:
+    """A run whose figures are exchanged."""
+    return run_load(_sleep, Poisson(rate_hz=5, for_s=2))
+
+
+def test_errors_are_medians_of_pairs(template: LoadRun) -> None:
+    """Each round is compared with its own prediction; the middle one counts, and the ends are told."""
+    pairs = [
+        Pair(live=_run(template, live), virtual=_run(template, said), busy_ratio=0.5)
+        for live, said in ((100, 105), (200, 180), (100, 101))
+    ]
+    found = errors_at(20.0, 40.0, pairs)
+    p95 = found.predictions["p95"]
+
+    assert 0.5 == found.knee_ratio == found.busy_ratio
+    assert p95.error_ratio == pytest.approx(0.01)
+    assert (p95.error_low, p95.error_high) == (pytest.approx(-0.1), pytest.approx(0.05))
+    assert (0.1, 0.1, 0.2) == (p95.live, p95.live_low, p95.live_high)
+    assert 0.0 == found.predictions["throughput"].error_ratio
+
+
+def test_paths_are_compared_by_name(template: LoadRun) -> None:
+    """All requests, then each path that both runs have."""
+    found = paths_of(_run(template, 100, hit=2, odd=1), _run(template, 90, hit=3))
+
+    assert ["", "hit"] == [one.path for one in found]
+    assert found[0].error_ratio("p95") == pytest.approx(-0.1)
+    assert found[1].error_ratio("p95") == pytest.approx(0.5)
+
+
+def test_a_request_is_charged_for() -> None:
+    """What a request's own code costs passes in virtual time before its work begins."""
+    costs = CpuCosts(ns={"requests": 7_000_000}, ns_per_kib={}, ns_per_call=0)
+    run = run_load(_sleep, Poisson(rate_hz=1, for_s=9), cpu=CpuMode.OPERATIONS, costs=costs)
+
+    assert 17_000_000 == run.latency.p50_ns
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"shares": ()}, {"shares": (0.0,)}, {"shares": (1.5,)}, {"requests": 5}, {"rounds": 0}],
+)
+def test_a_plan_has_bounds(wrong) -> None:
+    """Rates lie below the limit, and medians want requests."""
+    with pytest.raises(UsageError):
+        PredictionPlan(**wrong)
