@@ -4,13 +4,13 @@ The world of tier ``live``: real services in real time, and the scenario's hosts
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
-from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, cast
 
-from agent_perf.errors import UsageError
 from agent_perf.records import Tier
 from agent_perf.sim import CpuCharging, Draws, SimLoop, Witness
 from agent_perf.sim.faults import Fault
@@ -19,6 +19,7 @@ from agent_perf.suite.world import World
 if TYPE_CHECKING:
     import httpx
 
+    from agent_perf.live.chaos import DeclaredFaults, Proxy
     from agent_perf.live.world import LiveApp, LiveDatabase, LiveEgress, LiveRedis
     from agent_perf.sim import SimDatabase, SimHttp, SimLlm, SimRedis
 
@@ -32,10 +33,10 @@ class LiveWorld(World):
         draws: All randomness.
         witness: Who is told what happened.
         charging: Of no meaning here: work takes the time that it takes.
-        faults: None may be given.
+        faults: What goes wrong, and when; of those that proxies can do.
 
     Raises:
-        UsageError: If there are faults.
+        UsageError: If no proxy can do one of them.
     """
 
     def __init__(
@@ -47,17 +48,44 @@ class LiveWorld(World):
         charging: CpuCharging | None = None,
         faults: Sequence[Fault] = (),
     ) -> None:
-        if faults:
-            names = ", ".join(repr(fault.label) for fault in faults)
-            raise UsageError(
-                f"tier 'live' does not break services yet, and this scenario wants {names}; run "
-                "it on tier 'client', or break services with `agent-perf chaos`"
-            )
         super().__init__(loop, draws, witness, tier=Tier.LIVE, charging=None)
+        self._proxies: dict[str, Proxy] = {}
+        self._faults: DeclaredFaults | None = None
+        if faults:
+            from agent_perf.live.chaos import DeclaredFaults
+            from agent_perf.suite.live_incidents import LiveIncidentDesk
+
+            self._faults = declared = DeclaredFaults(faults, witness)
+            self.incidents = LiveIncidentDesk(
+                declared, self._proxies, loop=loop, draws=draws, witness=witness
+            )
         self._live_egress: LiveEgress | None = None
         self._services = ExitStack()
         # Each keeps its application, so that no other one gets its number.
         self._apps: dict[int, LiveApp] = {}
+
+    @asynccontextmanager
+    async def breakable(self) -> AsyncIterator[None]:
+        """Let proxies stand before the services that the faults name, while the body runs."""
+        if self._faults is None:
+            yield
+            return
+        from agent_perf.live.chaos import Address, Proxy
+
+        async with AsyncExitStack() as stack:
+            for name in self._faults.services:
+                service: Any = self.redis if name == "redis" else self.database
+                host, port = service.address()
+                # The loop's own way would lead to the proxy again.
+                connect = partial(
+                    asyncio.SelectorEventLoop.create_connection, self._loop, host=host, port=port
+                )
+                upstream = Address(host=host, port=port)
+                proxy = await stack.enter_async_context(Proxy(name, upstream, connect=connect))
+                service.lead_through(proxy.address.host, proxy.address.port)
+                self._proxies[name] = proxy
+            stack.push_async_callback(self._faults.end)
+            yield
 
     def catch_egress(self) -> None:
         """Let clients that the system makes itself reach this world's services."""

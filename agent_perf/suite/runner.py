@@ -173,6 +173,7 @@ async def opened(
     world = open_world(loop, draws, recorder, tier=tier, charging=charging, faults=faults)
     with closing(world):
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(world.breakable())
             requests = []
             for each, weight in scenarios:
                 request = await stack.enter_async_context(built(each, world))

@@ -4,7 +4,8 @@ The world that a scenario runs in: a clock, dice, and the services around the sy
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
@@ -64,6 +65,11 @@ class World:
         if tier is Tier.WIRE:
             # At once: clients that the system makes itself find them by name.
             _ = self.redis, self.http
+
+    @asynccontextmanager
+    async def breakable(self) -> AsyncIterator[None]:
+        """Let services be such that faults can strike them; simulated ones are by themselves."""
+        yield
 
     def now_s(self) -> float:
         """Return the virtual time in seconds since the world began."""

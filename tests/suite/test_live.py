@@ -21,7 +21,7 @@ from agent_perf import World, scenario
 from agent_perf.errors import AgentPerfError, UsageError
 from agent_perf.records import Tier
 from agent_perf.sim import constant_table
-from agent_perf.sim.faults import outage
+from agent_perf.sim.faults import errors
 from agent_perf.suite import Request, load_catalog, run_scenario
 from tests.suite import live_shop
 
@@ -75,10 +75,10 @@ def test_work_is_that_of_virtual_time() -> None:
 
 
 def test_faults_are_refused_by_name() -> None:
-    """A scenario whose services are to fail is told that they do not here, and the way out."""
-    struck = replace(rows, faults=(outage("redis", at_s=0, for_s=1),))
+    """A fault that cannot be done to a real service is refused by its name, with the way out."""
+    struck = replace(rows, faults=(errors("redis", at_s=0, for_s=1),))
 
-    with pytest.raises(UsageError, match=r"redis outage.*tier 'client'"):
+    with pytest.raises(UsageError, match=r"redis errors.*tier 'client'"):
         run_scenario(struck, 1, commit="worktree", tier=Tier.LIVE)
 
 

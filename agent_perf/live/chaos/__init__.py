@@ -1,6 +1,7 @@
 """Faults on live services: proxies that break connections, workers that are killed."""
 
 from agent_perf.live.chaos.address import Address, parse_address
+from agent_perf.live.chaos.declared import DeclaredFaults
 from agent_perf.live.chaos.experiment import run_experiment
 from agent_perf.live.chaos.plan import Plan, plan_of, timeline_lines
 from agent_perf.live.chaos.proxy import Proxy
@@ -8,6 +9,7 @@ from agent_perf.live.chaos.toxic import Toxic, ToxicKind, Way
 
 __all__ = [
     "Address",
+    "DeclaredFaults",
     "Plan",
     "Proxy",
     "Toxic",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -16,6 +17,7 @@ from agent_perf.live.chaos.toxic import Toxic, ToxicKind
 
 _BACKLOG: Final = 4096
 _CONNECT_S: Final = 30.0
+Connect = Callable[[Callable[[], asyncio.BaseProtocol]], Awaitable[object]]
 ANY_PORT: Final = Address(host="127.0.0.1", port=0)
 
 
@@ -27,6 +29,7 @@ class Proxy:
         name: What messages call it.
         upstream: The service.
         listen: Where clients connect, of TCP.
+        connect: Connects to *upstream* instead of the loop, which may lead elsewhere.
 
     Attributes:
         name: As given.
@@ -41,12 +44,20 @@ class Proxy:
             proxy.add(Toxic(name="cut", kind=ToxicKind.RESET))
     """
 
-    def __init__(self, name: str, upstream: Address, listen: Address = ANY_PORT) -> None:
+    def __init__(
+        self,
+        name: str,
+        upstream: Address,
+        listen: Address = ANY_PORT,
+        *,
+        connect: Connect | None = None,
+    ) -> None:
         self.name = name
         self.address = listen
         self.accepted = 0
         self.unreachable = 0
         self._upstream = upstream
+        self._connect_there = connect
         self._toxics: dict[Toxic, int] = {}
         self._links: set[Link] = set()
         self._connects: set[asyncio.Task[None]] = set()
@@ -171,7 +182,9 @@ class Proxy:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_S):
-                if self._upstream.path:
+                if self._connect_there is not None:
+                    await self._connect_there(lambda: link.service)
+                elif self._upstream.path:
                     await loop.create_unix_connection(lambda: link.service, self._upstream.path)
                 else:
                     where = self._upstream

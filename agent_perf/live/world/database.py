@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import event
@@ -47,12 +48,27 @@ class LiveDatabase:
         self.witness = witness
         self.loop = loop
         self._keeper = DatabaseKeeper(url)
+        self._through: tuple[str, int] | None = None
         self._pool_class = waiting_pool(witness)
 
     @property
     def url(self) -> str:
-        """Where the run's own database is."""
-        return self._keeper.url
+        """Where programs find the run's own database."""
+        if self._through is None:
+            return self._keeper.url
+        parts = urlsplit(self._keeper.url)
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        host, port = self._through
+        return urlunsplit(parts._replace(netloc=f"{user}{host}:{port}"))
+
+    def address(self) -> tuple[str, int]:
+        """Return the server's host and port."""
+        parts = urlsplit(self._keeper.url)
+        return parts.hostname or "127.0.0.1", parts.port or 5432
+
+    def lead_through(self, host: str, port: int) -> None:
+        """Let engines made from now on go there: to something that stands before the server."""
+        self._through = host, port
 
     def engine(
         self,

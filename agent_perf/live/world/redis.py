@@ -5,6 +5,7 @@ A real Redis: real clients on real sockets, and a logical database of the run's 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -78,6 +79,10 @@ class LiveRedis:
             **{**self._options, "db": self.db, **kwargs},
         )
         return redis.asyncio.Redis.from_pool(pool)
+
+    def lead_through(self, host: str, port: int) -> None:
+        """Let connections go there from now on: to something that stands before the server."""
+        self._loop.routes[self.address()] = replace(self._route, address=lambda: (host, port))
 
     def lead(self, connection: Any) -> None:
         """Let *connection*, redis-py's for another address, lead here."""
