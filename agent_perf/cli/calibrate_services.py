@@ -124,7 +124,7 @@ def _show(
     form: str,
 ) -> None:
     if form == "json":
-        print_json({"file": path, "tables": tables, "missing": missing, **_spent(measured)})
+        print_json({"file": str(path), "tables": tables, "missing": missing, **_spent(measured)})
     else:
         for line in table_lines(tables):
             click.echo(line)
