@@ -27,10 +27,14 @@ from agent_perf.live.canary import (
     Answer,
     CanaryOutcome,
     CanaryPlan,
+    CanaryResult,
     Limit,
     Pair,
+    Prometheus,
     Step,
+    Watched,
     roll_out,
+    watch,
 )
 
 EXIT_CODES: Final[Mapping[CanaryOutcome, int]] = {
@@ -53,6 +57,12 @@ class CanaryOptions:
     rate_hz: float = 20.0
     steps: str = "5,25,50,100"
     step: int | None = None
+    prometheus: str | None = None
+    stable_selector: str = ""
+    candidate_selector: str = ""
+    latency_metric: str = ""
+    errors_metric: str = ""
+    errors_selector: str = ""
     for_s: float = 300.0
     warm_up_s: float = 5.0
     limits: Mapping[str, str | None]
@@ -74,15 +84,11 @@ def judge_candidate(names: tuple[str, ...], options: CanaryOptions) -> int:
         StoreError: If the Markdown cannot be written.
     """
     config = load_config(project_folder())
-    plan = CanaryPlan(
-        steps=steps_of(options),
-        limits=limits_of(config, options.limits),
-        only=options.step,
-        warm_up_s=options.warm_up_s,
-        seed=options.seed,
-    )
-    pair = _pair(names, options, config)
-    result = asyncio.run(roll_out(plan, pair, _tell))
+    if options.prometheus:
+        result = asyncio.run(_watch(names, options, config))
+    else:
+        plan = _plan(options, steps_of(options), limits_of(config, options.limits))
+        result = asyncio.run(roll_out(plan, _pair(names, options, config), _tell))
     undecided = options.undecided or "fail"
     code = EXIT_CODES[result.outcome]
     if result.outcome is CanaryOutcome.HOLD and undecided == "pass":
@@ -95,6 +101,61 @@ def judge_candidate(names: tuple[str, ...], options: CanaryOptions) -> int:
         for line in result_lines(result):
             click.echo(plain(line))
     return code
+
+
+def _plan(options: CanaryOptions, steps: tuple[Step, ...], limits: tuple[Limit, ...]) -> CanaryPlan:
+    return CanaryPlan(
+        steps=steps,
+        limits=limits,
+        only=options.step,
+        warm_up_s=options.warm_up_s,
+        seed=options.seed,
+    )
+
+
+async def _watch(names: tuple[str, ...], options: CanaryOptions, config: Config) -> CanaryResult:
+    watched = watched_of(names, options)
+    limits = limits_of(config, options.limits)
+    if not watched.errors_metric:
+        limits = tuple(one for one in limits if one.quantile is not None)
+    # Who sets the shares judges step by step; else all that is seen is one step.
+    steps = steps_of(options) if options.step else steps_of(options)[-1:]
+    async with Prometheus(options.prometheus or "") as prometheus:
+        return await watch(_plan(options, steps, limits), prometheus, watched, _tell)
+
+
+def watched_of(names: tuple[str, ...], options: CanaryOptions) -> Watched:
+    """
+    Return what *options* want to be read from Prometheus.
+
+    Raises:
+        UsageError: If something is missing, or has no meaning there.
+    """
+    if names or options.stable or options.candidate:
+        raise UsageError(
+            "--prometheus reads what others' requests came to: leave out --stable, --candidate "
+            "and the names of requests"
+        )
+    for option, value in (
+        ("--stable-selector", options.stable_selector),
+        ("--candidate-selector", options.candidate_selector),
+        ("--latency-metric", options.latency_metric),
+    ):
+        if not value.strip():
+            raise UsageError(f"--prometheus wants {option}, too; see docs/canary.md")
+    if options.stable_selector.strip() == options.candidate_selector.strip():
+        raise UsageError(
+            f"both selectors are {options.stable_selector!r}; want those of two services"
+        )
+    if options.errors_metric and not options.errors_selector.strip():
+        raise UsageError('--errors-metric wants --errors-selector, too, as status=~"5.."')
+    return Watched(
+        stable=options.stable_selector,
+        candidate=options.candidate_selector,
+        latency_metric=options.latency_metric.removesuffix("_bucket"),
+        errors_metric=options.errors_metric,
+        errors_selector=options.errors_selector,
+    )
 
 
 def steps_of(options: CanaryOptions) -> tuple[Step, ...]:

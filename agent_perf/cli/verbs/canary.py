@@ -25,6 +25,14 @@ _LIMITS = {
 @click.argument("requests", nargs=-1, metavar="[REQUEST[=WEIGHT]]...")
 @click.option("--stable", metavar="URL", help="The service that is in use.")
 @click.option("--candidate", metavar="URL", help="The one that may take its place.")
+@click.option("--prometheus", metavar="URL", help="Read what others' requests came to from it.")
+@click.option("--stable-selector", default="", metavar="LABELS", help="As 'version=\"1\"'.")
+@click.option("--candidate-selector", default="", metavar="LABELS", help="As 'version=\"2\"'.")
+@click.option("--latency-metric", default="", metavar="NAME", help="A histogram in seconds.")
+@click.option("--errors-metric", default="", metavar="NAME", help="A counter of requests.")
+@click.option(
+    "--errors-selector", default="", metavar="LABELS", help="Which failed, as 'status=~\"5..\"'."
+)
 @click.option(
     "--rate",
     "rate_hz",

@@ -2,9 +2,11 @@
 
 from agent_perf.live.canary.blocks import CONTROL_SHARE, Step
 from agent_perf.live.canary.plan import CanaryPlan
+from agent_perf.live.canary.prometheus import Prometheus
 from agent_perf.live.canary.result import CanaryOutcome, CanaryResult, SideSeen, StepResult
 from agent_perf.live.canary.rollout import Pair, roll_out
 from agent_perf.live.canary.rule import FALSE_ROLLBACK, Answer, Finding, Limit
+from agent_perf.live.canary.watching import Watched, watch
 
 __all__ = [
     "CONTROL_SHARE",
@@ -16,8 +18,11 @@ __all__ = [
     "Finding",
     "Limit",
     "Pair",
+    "Prometheus",
     "SideSeen",
     "Step",
     "StepResult",
+    "Watched",
     "roll_out",
+    "watch",
 ]
