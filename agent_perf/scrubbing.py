@@ -37,6 +37,9 @@ _JSON_NAME: Final = re.compile(r'\\*"[^"\\]*\\*"\s*:\s*\\*"')
 _SECRETS: Final = re.compile(
     f"(?P<json>(?i:{_IN_JSON}))|(?P<url>(?i:{_IN_URL}))|{'|'.join(_FORMS)}"
 )
+_URL_SECRETS: Final = re.compile(
+    rf"(?<=://)[^/\s:@\"]*:[^/\s@\"]+(?=@)|(?<=[?&])(?P<name>(?i:{_NAMES})=)[^&\s\"'\\]+"
+)
 _SECRET_HEADERS: Final = re.compile(r"auth|key|cookie|organi|project|token|secret", re.IGNORECASE)
 
 
@@ -51,6 +54,15 @@ def own_secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
 def scrubbed(text: str, secrets: Sequence[str] = ()) -> str:
     """Return *text* without what looks like a secret, and without *secrets*."""
     return "".join(scrubbed_parts([text], secrets))
+
+
+def without_url_secrets(text: str) -> str:
+    """
+    Return *text* without passwords and keys in the URLs in it, and otherwise as it is.
+
+    For a command line, whose words may look like secrets and are none.
+    """
+    return _URL_SECRETS.sub(lambda match: f"{match['name'] or ''}{REDACTED}", text)
 
 
 def scrubbed_parts(parts: Sequence[str], secrets: Sequence[str] = ()) -> list[str]:

@@ -29,6 +29,7 @@ from agent_perf.live.load import LiveTarget, Progress, run_live_load
 from agent_perf.load import Closed, Limits
 from agent_perf.records import LoadRun
 from agent_perf.report import Command
+from agent_perf.scrubbing import without_url_secrets
 
 _CLEAR: Final = "\r\x1b[K"
 _ONLY_URL: Final = "url"
@@ -62,7 +63,8 @@ def load_service(names: tuple[str, ...], options: LoadOptions) -> int:
         raise NothingMeasuredError(
             f"no request was sent: {run.shape}; want it longer, or more often"
         )
-    again = Command(purpose="Run it again", line=shlex.join(["agent-perf", *sys.argv[1:]]))
+    line = shlex.join(["agent-perf", *map(without_url_secrets, sys.argv[1:])])
+    again = Command(purpose="Run it again", line=line)
     telling = Telling(
         folder=(options.reports or project.root / project.config.reports) / "load",
         title=project.root.name,

@@ -72,7 +72,7 @@ def promise_of(targets: Mapping[str, float]) -> Promise:
 
 def _completed(name: str, text: str) -> str:
     *before, last = name.split(".")
-    if before[:1] not in (["latency"], ["resources"]):
+    if before[:1] not in (["latency"], ["resources"], ["memory"]):
         if _QUANTILE.fullmatch(last) or name == "mean":
             name = f"latency.{name}"
         elif last in {"peak", "mean"}:
@@ -80,7 +80,9 @@ def _completed(name: str, text: str) -> str:
     family = name.partition(".")[0]
     if name.startswith("latency.") and last not in _STATISTICS:
         raise UsageError(f"--target {text!r}: {last!r}; want one of {', '.join(_STATISTICS)}")
-    if family not in LOAD_FAMILIES or ("." in name) != (family in {"latency", "resources"}):
+    if family not in LOAD_FAMILIES or ("." in name) != (
+        family in {"latency", "resources", "memory"}
+    ):
         close = difflib.get_close_matches(name, LOAD_FAMILIES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(LOAD_FAMILIES)}"
         raise UsageError(f"--target {text!r}: no metric {name!r}; {hint}")

@@ -46,6 +46,7 @@ def _begin(verb: str, arguments: tuple[str, ...]) -> Any:
     from agent_perf.measure import installed_version, python_version, utc_now
     from agent_perf.records import Session
     from agent_perf.repository import find_repository
+    from agent_perf.scrubbing import without_url_secrets
 
     try:
         repository = find_repository(Path.cwd())
@@ -63,7 +64,7 @@ def _begin(verb: str, arguments: tuple[str, ...]) -> Any:
     session = Session(
         id=new_session_id(now),
         verb=verb,
-        arguments=arguments,
+        arguments=tuple(map(without_url_secrets, arguments)),
         folder=str(Path.cwd()),
         profile=settings.profile,
         process_id=os.getpid(),

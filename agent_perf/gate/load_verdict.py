@@ -26,7 +26,7 @@ from agent_perf.units import NS, format_value
 
 LOAD_FAMILIES: Final = (
     "latency", "success_ratio", "error_ratio", "dropped_ratio", "throughput", "goodput",
-    "hit_ratio", "resources",
+    "hit_ratio", "resources", "memory",
 )  # fmt: skip
 """Families of metrics that say something about a load of any length; totals of work do not."""
 

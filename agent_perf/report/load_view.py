@@ -37,6 +37,11 @@ from agent_perf.report.waterfall import draw_waterfall
 _READING: Final = "load_reading.html.j2"
 _LIVE_READING: Final = "load_reading_live.html.j2"
 _SERVICE_READING: Final = "load_reading_service.html.j2"
+_NO_BAR: Final = (
+    "Where no bar is, the request waited for nothing that is simulated: a lock, a semaphore, or "
+    "its turn."
+)
+_FROM_OUTSIDE: Final = "What the service did meanwhile is not seen from outside."
 _CLOSED: Final = re.compile(r"\d+ users? for ")
 """How the shape of a closed loop begins; an open one may end in "from 50 users by chance"."""
 
@@ -282,8 +287,7 @@ def _slowest(run: LoadRun) -> tuple[Chart, ...]:
             title="One real request: the slowest",
             description=words,
             hint="Time runs to the right, from the intended start; equal operations share a row. "
-            "Where no bar is, the request waited for nothing that is simulated: a lock, a "
-            "semaphore, or its turn.",
+            + (_NO_BAR if run.live is None else _FROM_OUTSIDE),
             legend=tuple(
                 replace(key, text=key.text.removeprefix("head: ")) for key in chart.legend
             ),

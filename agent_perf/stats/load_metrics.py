@@ -10,6 +10,7 @@ from typing import Final
 
 from agent_perf.records import Bucket, Evidence, LatencySummary, LoadRun, Metric
 from agent_perf.stats.quantiles import samples_needed
+from agent_perf.stats.resources import resource_metrics
 from agent_perf.units import NS
 
 _QUANTILES: Final = {"p50": "0.5", "p95": "0.95", "p99": "0.99", "p999": "0.999"}
@@ -27,11 +28,12 @@ Requests that must end in a bucket for it to tell a P95 or beyond: of fewer it i
 
 def summarize_load(run: LoadRun) -> tuple[Metric, ...]:
     """
-    Return every metric of *run* that a target may hold, all exact.
+    Return every metric of *run* that a target may hold.
 
     Latencies of all and of each path, ``success_ratio`` and ``error_ratio`` (of what ended),
     ``dropped_ratio`` (of what was offered), ``throughput``, ``goodput``, ``hit_ratio`` (of
-    what was answered with a word for how, as ``hit``; else of Redis), ``resources.*``.
+    what was answered with a word for how, as ``hit``; else of Redis), ``resources.*``, and of
+    a server that was looked at all of `resource_metrics`.
     Quantiles that the number of requests does not carry are left out.
     """
     found = [
@@ -47,6 +49,8 @@ def summarize_load(run: LoadRun) -> tuple[Metric, ...]:
         if level.length_ns:
             found.append(_metric(f"resources.{name}.mean", level.mean, "count", run))
         found.append(_metric(f"resources.{name}.peak", level.peak, "count", run))
+    if run.live is not None and run.live.resources is not None:
+        found.extend(resource_metrics(run.live.resources))
     return tuple(found)
 
 
@@ -55,6 +59,10 @@ def unit_of(metric: str) -> str:
     if metric.startswith("latency."):
         return "s"
     if metric.endswith("_ratio"):
+        return "ratio"
+    if metric.startswith("memory."):
+        return "bytes"
+    if metric.startswith("resources.") and "_share." in metric:
         return "ratio"
     return "per_s" if metric in {"throughput", "goodput"} else "count"
 

@@ -20,6 +20,10 @@ A request that is sent so long after its intended start is late: the generator d
 """
 
 
+_WORTH_NS: Final = 1_000_000
+"""From so much on, what the generator took is told of a request."""
+
+
 class _Event(NamedTuple):
     """Sorts by time; what begins at the instant at which something ends comes after."""
 
@@ -142,7 +146,7 @@ class Merger:
 
     def _spans(self, end: End, name: str) -> None:
         span = self._recorder.span
-        if end.sent_ns - end.intended_ns > LATE_NS:
+        if end.sent_ns - end.intended_ns > _WORTH_NS:
             span("load.late", end.intended_ns, end.sent_ns)
         if end.first_ns >= 0:
             span("http.first_event", end.sent_ns, end.first_ns, name)

@@ -92,13 +92,15 @@ def test_targets_that_cannot_be(url: str, names: tuple[str, ...], words: str) ->
 def test_a_load_is_printed_judged_and_written(project, service, monkeypatch) -> None:
     """
     A mix of a stream and a plain request from two workers: the same lines, files and targets as
-    of a simulated load, with the server's resources; and no secret anywhere.
+    of a simulated load, with the server's resources; and no secret anywhere, the session included.
     """
     monkeypatch.setenv("QUESTION", "hunter2hunter2")
+    secret_url = service.replace("//", "//me:hunter2hunter2@")
     done = agent_perf(
-        project, "load", "--url", service, "chat=3", "health=1", "--shape", "ramp", "--rate", "5",
+        project, "load", "--url", secret_url, "chat=3", "health=1", "--shape", "ramp", "--rate", "5",
         "--to", "30", "--for", "4", "--workers", "2", "--target", "p95<2s",
         "--target", "error_ratio<0.1%", "--target", "ttft.p95<500ms",
+        "--target", "memory.peak<4GiB",
     )  # fmt: skip
     folder = project / "reports/load"
     run = codec.load_load_run((folder / "chat+health.json").read_bytes(), "it")
