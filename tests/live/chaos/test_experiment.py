@@ -2,8 +2,12 @@
 Whole experiments, on a service that keeps its orders in a real Redis behind a proxy.
 """
 
+import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +206,47 @@ at_s = 2
     assert 4 == code, said
     assert "no connection has ever come through proxy unused" in said
     assert checks["check.recovery.unused_reset"].passed is None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_experiment_that_is_ended_leaves_nothing(
+    place: Path, number: signal.Signals, code: int
+) -> None:
+    """
+    After Ctrl-C, and even after SIGKILL, no worker runs and no proxy listens any more.
+    """
+    text = (place / "agent-perf.toml").read_text()
+    fault = '\n[[chaos.x.faults]]\nkind = "refuse"\nproxy = "redis"\nat_s = 20\nfor_s = 1\n'
+    (place / "agent-perf.toml").write_text(text + fault)
+    ours = subprocess.Popen(
+        [sys.executable, "-m", "agent_perf", "chaos", "x"],
+        cwd=place,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert ours.stderr is not None
+    proxied = ours.stderr.readline()
+    assert "worker api: ready" in ours.stderr.readline()
+    ports = [
+        int(found[1])
+        for found in (
+            re.search(r"proxy redis: 127\.0\.0\.1:(\d+) ->", proxied),
+            re.search(r"http://127\.0\.0\.1:(\d+)", text),
+        )
+        if found
+    ]
+    assert all(_listens(port) for port in ports)
+    ours.send_signal(number)
+    ours.communicate(timeout=30)
+
+    assert code == ours.returncode
+    deadline_s = time.monotonic() + 10
+    while any(_listens(port) for port in ports):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
