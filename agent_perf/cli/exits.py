@@ -23,7 +23,7 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
         group.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
         code = _flushed(0)
     except AgentPerfError as error:
-        click.echo(f"agent-perf: {error}", err=True)
+        click.echo(f"agent-perf: {_harmless(str(error))}", err=True)
         code = error.exit_code
     except click.ClickException as error:
         error.show()
@@ -34,12 +34,19 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
     except SystemExit as error:
         code = _flushed(int(error.code or 0))
     except BaseException:  # noqa: BLE001 (printed whole; Python's exit code 1 would say "regression")
-        click.echo(traceback.format_exc(), err=True)
+        click.echo(_harmless(traceback.format_exc()), err=True)
         click.echo(
             "agent-perf: this is a bug in agent-perf; please report it with the above", err=True
         )
         code = AgentPerfError.exit_code
     sys.exit(code)
+
+
+def _harmless(text: str) -> str:
+    # Patterns are compiled where something is wrong, and not for each command.
+    from agent_perf.scrubbing import harmless
+
+    return harmless(text)
 
 
 def _flushed(code: int) -> int:

@@ -29,6 +29,7 @@ from agent_perf.scaffold import (
     survey,
     write_changes,
 )
+from agent_perf.scrubbing import harmless
 
 _MARKS: Final = {"create": "created", "append": "extended", "keep": "kept"}
 _MARKS_AHEAD: Final = {"create": "create", "append": "extend", "keep": "keep"}
@@ -174,7 +175,7 @@ def _run(root: Path, name: str) -> int:
     try:
         return run_refs(("worktree",), only=(f"{name}@1",), fresh=True, jobs=1, form="text")
     except AgentPerfError as error:
-        say(f"BROKEN {name}: {error}")
+        say(harmless(f"BROKEN {name}: {error}"))
         return BrokenError.exit_code
     finally:
         os.chdir(before)

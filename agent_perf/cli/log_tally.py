@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Final
 
+from agent_perf.scrubbing import harmless
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -89,8 +91,10 @@ def tallied_logs(lines: list[str]) -> Iterator[None]:
         root.removeHandler(tally)
         sink.flush()
         if printed.line_count:
-            lines.append(f"{printed.line_count:,} lines printed, the first: {printed.first_line}")
+            lines.append(
+                f"{printed.line_count:,} lines printed, the first: {harmless(printed.first_line)}"
+            )
         lines += [
-            f"{count:,} x {level} {name}: {template}"
+            f"{count:,} x {level} {name}: {harmless(template)}"
             for (level, name, template), count in tally.counts.most_common()
         ]

@@ -30,6 +30,7 @@ from agent_perf.records import (
     Tier,
 )
 from agent_perf.repository import WORKTREE
+from agent_perf.scrubbing import harmless
 from agent_perf.suite import CpuMode, Event, measure_tree
 
 
@@ -286,5 +287,5 @@ def _broken_commit(project: Project, commit: str, error: AgentPerfError) -> Fail
         benchmark=project.config.benchmarks,
         commit=commit,
         category="import",
-        message=str(error),
+        message=harmless(str(error)),
     )

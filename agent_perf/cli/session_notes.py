@@ -21,6 +21,7 @@ from agent_perf.cli.output import warn
 from agent_perf.errors import AgentPerfError, StoreError
 from agent_perf.history import SessionStore
 from agent_perf.records import Decision, DuetRun, Run, Session, SessionRun
+from agent_perf.scrubbing import harmless
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ def noted(store: SessionStore, session: Session) -> Iterator[None]:
     except BaseException as error:
         code = code_of(error)
         if isinstance(error, AgentPerfError | click.ClickException):
-            book.error = str(error).partition("\n")[0]
+            book.error = harmless(str(error).partition("\n")[0])
         raise
     finally:
         _open.remove(book)

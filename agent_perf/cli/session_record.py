@@ -46,7 +46,7 @@ def _begin(verb: str, arguments: tuple[str, ...]) -> Any:
     from agent_perf.measure import installed_version, python_version, utc_now
     from agent_perf.records import Session
     from agent_perf.repository import find_repository
-    from agent_perf.scrubbing import without_url_secrets
+    from agent_perf.scrubbing import harmless
 
     try:
         repository = find_repository(Path.cwd())
@@ -64,7 +64,8 @@ def _begin(verb: str, arguments: tuple[str, ...]) -> Any:
     session = Session(
         id=new_session_id(now),
         verb=verb,
-        arguments=tuple(map(without_url_secrets, arguments)),
+        # Addresses may hold a password.
+        arguments=tuple(map(harmless, arguments)),
         folder=str(Path.cwd()),
         profile=settings.profile,
         process_id=os.getpid(),

@@ -20,6 +20,7 @@ from agent_perf.errors import UsageError
 from agent_perf.history import SessionStore, named_like
 from agent_perf.records import Session
 from agent_perf.repository import find_repository
+from agent_perf.scrubbing import REDACTED
 
 
 def list_sessions(count_max: int | None, form: str) -> int:
@@ -81,6 +82,11 @@ def resume_session(word: str) -> int:
         raise UsageError(
             f"session {session.id} {state_of(session)}: there is nothing to go on with; "
             f"`{command_of(session)}` does it again"
+        )
+    if any(REDACTED in argument for argument in session.arguments):
+        raise UsageError(
+            f"session {session.id} was given a secret, which is not kept; give its command again: "
+            f"{command_of(session)}"
         )
     if not Path(session.folder).is_dir():
         raise UsageError(f"session {session.id} was run in {session.folder}, which is gone")

@@ -28,6 +28,7 @@ from agent_perf.fleet.source import Source, source_of
 from agent_perf.fleet.station import TOPIC, carry_out
 from agent_perf.records import Failure, Tier
 from agent_perf.repository import WORKTREE, Repository
+from agent_perf.scrubbing import harmless
 from agent_perf.suite import CpuMode, Event
 
 if TYPE_CHECKING:
@@ -257,6 +258,6 @@ def _failed(assignment: Assignment, seat: Seat, error: BaseException) -> Event:
         benchmark=assignment.source.benchmarks,
         commit=assignment.commit,
         category="crashed",
-        message=f"worker {seat.worker}: {type(error).__name__}: {error}",
+        message=harmless(f"worker {seat.worker}: {type(error).__name__}: {error}"),
     )
     return Event(kind="failed", names=(failure.benchmark,), failure=failure)

@@ -22,6 +22,7 @@ from agent_perf.fleet.assignment import Assignment, Presence
 from agent_perf.fleet.likeness import installation
 from agent_perf.fleet.source import Source, find_repository_of, keep
 from agent_perf.records import Failure
+from agent_perf.scrubbing import harmless
 from agent_perf.suite import Event, Tree, lay_out, measure_tree
 
 if TYPE_CHECKING:
@@ -95,7 +96,10 @@ def _measure(wanted: Assignment, kept: Path, stop: threading.Event) -> Iterator[
         except AgentPerfError as error:
             name = wanted.source.benchmarks
             failure = Failure(
-                benchmark=name, commit=wanted.commit, category="import", message=str(error)
+                benchmark=name,
+                commit=wanted.commit,
+                category="import",
+                message=harmless(str(error)),
             )
             yield Event(kind="failed", names=(name,), failure=failure)
             return

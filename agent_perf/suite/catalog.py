@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agent_perf.errors import ConfigError, UsageError
+from agent_perf.scrubbing import harmless
 from agent_perf.suite.command_scenario import CommandScenario
 from agent_perf.suite.declaration import Scenario
 from agent_perf.variables import variables_set
@@ -78,8 +79,10 @@ def load_catalog(package: str, root: Path) -> Catalog:
             raise
         except BaseException as error:  # noqa: BLE001 (a file may raise anything, even SystemExit)
             text = "".join(traceback.format_exception(error))
-            message = f"{type(error).__name__}: {error}"
-            broken.append(BrokenModule(name=name, message=message, traceback=text[-4000:]))
+            message = harmless(f"{type(error).__name__}: {error}")
+            broken.append(
+                BrokenModule(name=name, message=message, traceback=harmless(text)[-4000:])
+            )
             continue
         for value in vars(module).values():
             if not isinstance(value, Scenario | CommandScenario):

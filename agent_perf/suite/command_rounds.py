@@ -20,6 +20,7 @@ from agent_perf.records import (
     Execution,
     Failure,
 )
+from agent_perf.scrubbing import harmless
 from agent_perf.stats import LOOKS
 from agent_perf.suite.cores import usable_cores
 from agent_perf.suite.tree import Tree
@@ -191,7 +192,7 @@ def _executed(spec: CommandSpec, tree: Tree, core: int | None) -> Execution | Fa
     try:
         return execute(spec, root=tree.root, path=tree.path, core=core)
     except AgentPerfError as error:
-        message, _, said = str(error).partition(":\n")
+        message, _, said = harmless(str(error)).partition(":\n")
         return Failure(
             benchmark=spec.name,
             commit=tree.commit,

@@ -18,6 +18,7 @@ from typing import IO, Final
 import msgspec
 
 from agent_perf.records import Failure, Tier
+from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuMode
 from agent_perf.suite.lines import Lines
 from agent_perf.suite.tree import Tree
@@ -149,7 +150,7 @@ def _give_turn(process: subprocess.Popen[bytes]) -> None:
 
 def _owed(order: Order, name: str, hung: bool, stderr: IO[bytes]) -> Failure:
     stderr.seek(0)
-    said = stderr.read().decode("utf-8", "replace")[-_STDERR_CHARS:]
+    said = harmless(stderr.read().decode("utf-8", "replace")[-_STDERR_CHARS:])
     return Failure(
         benchmark=name,
         commit=order.commit,

@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from agent_perf.errors import UsageError
 from agent_perf.records import Failure, InstructionCount, InstructionRun, matches
+from agent_perf.scrubbing import harmless
 from agent_perf.suite.callgrind import is_known_machine
 from agent_perf.suite.instruction_side import (
     InstructionSide,
@@ -158,8 +159,8 @@ class _Work:
                 benchmark=name,
                 commit=self.tree(side).commit,
                 category=error.broken.category,
-                message=error.broken.message,
-                traceback=error.broken.traceback,
+                message=harmless(error.broken.message),
+                traceback=harmless(error.broken.traceback),
             )
         )
 

@@ -21,6 +21,7 @@ from agent_perf.load import (
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
+from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuCharging, CpuCosts, CpuMode, ExecutorPolicy, SimLoop, running_request
 from agent_perf.suite.building import kept_running
 from agent_perf.suite.checks import judge_checks
@@ -167,7 +168,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
         trace_digest=recording.trace_digest,
         first_failure=""
         if first_failure is None
-        else f"{type(first_failure).__name__}: {first_failure}",
+        else harmless(f"{type(first_failure).__name__}: {first_failure}"),
         targets=dict(targets or {}),
         stopped=_stopped(held, shape),
     )

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from agent_perf.errors import RealWorldAccess
+from agent_perf.scrubbing import harmless
 from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.fork import Broken, run_in_fork
@@ -148,7 +149,7 @@ def _try(scenario: Scenario) -> Trial:
 
 
 def _failed(name: str, error: BaseException, *, again: bool) -> Trial:
-    message = _one_line(f"{type(error).__name__}: {error}")
+    message = harmless(_one_line(f"{type(error).__name__}: {error}"))
     if any(isinstance(one, RealWorldAccess) for one in _chain(error)):
         return Trial(name=name, trouble="network", message=message)
     if again:

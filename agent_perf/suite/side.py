@@ -17,6 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
+from agent_perf.scrubbing import harmless
 from agent_perf.suite.duet_worker import Answer, Demand
 from agent_perf.suite.lanes import Item
 from agent_perf.suite.lines import Lines
@@ -35,9 +36,9 @@ class SideBroken(Exception):
     """
 
     def __init__(self, message: str, *, category: str, traceback: str = "") -> None:
-        super().__init__(message)
+        super().__init__(harmless(message))
         self.category = category
-        self.traceback = traceback
+        self.traceback = harmless(traceback)
 
 
 class Side:

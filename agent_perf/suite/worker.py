@@ -22,6 +22,7 @@ from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.measure import current_environment
 from agent_perf.records import CommandSpec, Failure, ResourceRun, Run, Tier, benchmark_name
+from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuMode
 from agent_perf.suite.catalog import is_wanted, load_catalog
 from agent_perf.suite.command_scenario import CommandScenario
@@ -199,8 +200,8 @@ def _failed(order: Order, name: str, category: str, message: str, trace: str = "
         benchmark=name,
         commit=order.commit,
         category=category,
-        message=message,
-        traceback=trace,
+        message=harmless(message),
+        traceback=harmless(trace),
     )
     return Event(kind="failed", names=(name,), failure=failure)
 

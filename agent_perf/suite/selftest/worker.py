@@ -20,6 +20,7 @@ import msgspec
 from agent_perf import codec
 from agent_perf.errors import AgentPerfError
 from agent_perf.records import Tier
+from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuMode
 from agent_perf.stats import summarize
 from agent_perf.suite.catalog import is_wanted, load_catalog
@@ -116,7 +117,7 @@ def main() -> None:
     try:
         _carry_out(order, tell)
     except AgentPerfError as error:
-        tell(Report(benchmark="", error=str(error), broken=True))
+        tell(Report(benchmark="", error=harmless(str(error)), broken=True))
     junk.clear()
 
 
@@ -157,7 +158,7 @@ def _carry_out(order: Order, tell: Callable[[Report], None]) -> None:
         if isinstance(answer, bytes):
             tell(msgspec.json.decode(answer, type=Report))
         else:
-            message = f"{answer.category}: {answer.message}"
+            message = harmless(f"{answer.category}: {answer.message}")
             tell(Report(benchmark=name, error=message, broken=True))
 
 
