@@ -21,7 +21,7 @@ from agent_perf.records import (
     Outcome,
     TargetResult,
 )
-from agent_perf.stats import bucket_value, summarize_load, unit_of
+from agent_perf.stats import bucket_value, missing_because, summarize_load, unit_of
 from agent_perf.units import NS, format_value
 
 LOAD_FAMILIES: Final = (
@@ -213,6 +213,9 @@ def _breach(name: str, one: TargetResult) -> Breach:
 
 
 def _untold(metric: str, run: LoadRun, metrics: Mapping[str, Metric]) -> str:
+    if metric.startswith(("resources.", "memory.")) and run.live is not None:
+        taken = run.live.resources
+        return "nobody looked at the server" if taken is None else missing_because(taken, metric)
     limit = run.targets[metric]
     close = difflib.get_close_matches(metric, metrics, n=1)
     family = metric.partition(".")[0]
