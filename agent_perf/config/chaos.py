@@ -75,18 +75,21 @@ class ChaosFault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class ChaosWorker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    A process that is started for the experiment, and ended with it.
+    A process that is started for the experiment and ended with it, or that runs already.
 
     Attributes:
         command: Program and arguments, as in a shell, but without one. ``{NAME}`` is the
             address of proxy NAME.
+        pid_file: Instead, the file in which a process names itself that its own supervisor
+            starts again.
         env: Variables over those of ours; ``{NAME}`` likewise.
         ready: When it works: ``http://…`` answers well, or ``tcp:HOST:PORT`` takes a connection.
         ready_within_s: Longest wait for that.
         restart_after_s: How long it stays away after it ended by itself.
     """
 
-    command: str
+    command: str = ""
+    pid_file: str = ""
     env: Mapping[str, str] = {}
     ready: str = ""
     ready_within_s: Positive = 30.0

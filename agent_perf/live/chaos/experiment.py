@@ -8,9 +8,8 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +21,8 @@ from agent_perf.live.chaos.drive import Driver
 from agent_perf.live.chaos.injection import Injection
 from agent_perf.live.chaos.judging import fault_checks, load_checks, steady_checks
 from agent_perf.live.chaos.observations import Observations
-from agent_perf.live.chaos.plan import Plan, filled
-from agent_perf.live.chaos.proxy import Proxy
-from agent_perf.live.chaos.worker import Worker
+from agent_perf.live.chaos.plan import Plan
+from agent_perf.live.chaos.stage import AnyWorker, Stage, Told, build_stage
 from agent_perf.live.chaos.writes import Ledger, NoWrites, read_back, writes_checks
 from agent_perf.live.request import ReadyRequest, ready
 from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
@@ -33,18 +31,6 @@ from agent_perf.repository import WORKTREE
 from agent_perf.units import NS, format_value
 
 _BUCKETS: Final = 120
-
-Told = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stage:
-    """What stands while an experiment runs."""
-
-    proxies: Mapping[str, Proxy]
-    workers: Mapping[str, Worker]
-    addresses: Mapping[str, str]
-    url: str
 
 
 def run_experiment(
@@ -116,7 +102,7 @@ class _Experiment:
     async def run(self) -> LoadRun:
         """Return what it came to."""
         async with AsyncExitStack() as stack:
-            stage = await self._build(stack)
+            stage = await build_stage(self._plan, stack, self._logs, self._told)
             asker = await stack.enter_async_context(
                 Asker(stage.url, connections_max=self._plan.in_flight_max, keep_content=False)
             )
@@ -145,25 +131,7 @@ class _Experiment:
             ]
             return self._result(driver, stage, tuple(checks))
 
-    async def _build(self, stack: AsyncExitStack) -> _Stage:
-        plan = self._plan
-        proxies = {
-            name: await stack.enter_async_context(Proxy(name, route.upstream, route.listen))
-            for name, route in plan.routes.items()
-        }
-        addresses = {name: str(proxy.address) for name, proxy in proxies.items()}
-        for name, address in addresses.items():
-            self._told(f"proxy {name}: {address} -> {plan.routes[name].upstream}")
-        workers = {}
-        for name, said in plan.workers.items():
-            log = self._logs / f"{plan.name}.{name}.log"
-            worker = Worker(name, said, addresses, log)
-            workers[name] = await stack.enter_async_context(worker)
-            self._told(f"worker {name}: ready")
-        url = filled(plan.url, addresses, f"chaos.{plan.name}.url")
-        return _Stage(proxies=proxies, workers=workers, addresses=addresses, url=url)
-
-    async def _inject(self, driver: Driver, stage: _Stage) -> None:
+    async def _inject(self, driver: Driver, stage: Stage) -> None:
         """Switch faults on and off at their times; before the first, check the steady state."""
         events = sorted(
             [(one.begin_s, 1, one) for one in self._plan.injections]
@@ -203,7 +171,7 @@ class _Experiment:
             "An experiment on a sick system tells nothing, and none was made"
         )
 
-    def _begin(self, one: Injection, stage: _Stage) -> None:
+    def _begin(self, one: Injection, stage: Stage) -> None:
         if one.toxic is not None:
             proxy = stage.proxies[one.target]
             if not proxy.accepted:
@@ -217,13 +185,13 @@ class _Experiment:
         else:
             stage.workers[one.target].stop()
 
-    async def _end(self, one: Injection, stage: _Stage) -> None:
+    async def _end(self, one: Injection, stage: Stage) -> None:
         if one.toxic is not None:
             await stage.proxies[one.target].remove(one.toxic)
         elif one.kind == "stop":
             stage.workers[one.target].go_on()
 
-    async def _read_back(self, stage: _Stage) -> tuple[CheckResult, ...]:
+    async def _read_back(self, stage: Stage) -> tuple[CheckResult, ...]:
         writes, ledger = self._plan.writes, self._memory
         if writes is None or isinstance(ledger, NoWrites):
             return ()
@@ -232,7 +200,7 @@ class _Experiment:
             found = await read_back(ledger, writes, asker, self._read, stage.addresses)
         return writes_checks(ledger, writes, found)
 
-    def _result(self, driver: Driver, stage: _Stage, checks: tuple[CheckResult, ...]) -> LoadRun:
+    def _result(self, driver: Driver, stage: Stage, checks: tuple[CheckResult, ...]) -> LoadRun:
         plan, recording = self._plan, self._recorder.summary()
         return LoadRun(
             scenarios={f"chaos.{plan.name}": 1},
@@ -284,7 +252,7 @@ def _ready(name: str, requests: Mapping[str, NamedRequest], where: str) -> Ready
 
 
 def _states(
-    workers: Mapping[str, Worker], start_s: float, recording: LoadRecording
+    workers: Mapping[str, AnyWorker], start_s: float, recording: LoadRecording
 ) -> tuple[StateChange, ...]:
     found = [
         StateChange(at_ns=max(0, round((at_s - start_s) * NS)), name=f"worker.{name}", state=state)

@@ -91,7 +91,8 @@ def injections_of(where: str, named: NamedChaos) -> tuple[Injection, ...]:
 def _length_s(fault: ChaosFault, named: NamedChaos) -> float:
     # Who was killed is away for as long as his supervisor leaves him, unless it is said otherwise.
     if fault.kind == "kill" and not fault.for_s and fault.worker in named.workers:
-        return named.workers[fault.worker].restart_after_s
+        worker = named.workers[fault.worker]
+        return 0.0 if worker.pid_file else worker.restart_after_s
     return fault.for_s
 
 
@@ -110,7 +111,13 @@ def _injection(
         if fault.worker:
             raise ConfigError(f"{what}: {fault.kind} is of a proxy, not of worker {fault.worker}")
     for_s = _length_s(fault, named)
-    if not for_s and fault.kind != "reset":
+    is_foreign = fault.kind == "kill" and bool(named.workers[fault.worker].pid_file)
+    if is_foreign and for_s:
+        raise ConfigError(
+            f"{what}: for_s = {for_s:g}, of a worker that its own supervisor starts again; leave "
+            "it out"
+        )
+    if not for_s and fault.kind != "reset" and not is_foreign:
         raise ConfigError(f"{what}: for_s = 0; only a reset is of an instant; want for_s > 0")
     if not for_s and fault.during:
         raise ConfigError(f"{what}: during = {list(fault.during)}, of an instant; want for_s > 0")

@@ -13,17 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
-import httpx
-
 from agent_perf.config import ChaosWorker
 from agent_perf.errors import BrokenError, ConfigError
-from agent_perf.live.chaos.address import parse_address
 from agent_perf.live.chaos.kept_process import KeptProcess
 from agent_perf.live.chaos.plan import filled
+from agent_perf.live.chaos.readiness import probe_of
 from agent_perf.scrubbing import scrubbed
 
 _PROBE_EVERY_S: Final = 0.05
-_PROBE_S: Final = 2.0
 _TAIL_BYTES: Final = 2000
 
 
@@ -57,7 +54,7 @@ class Worker:
             raise ConfigError(f"{where}.command is empty; want a program and its arguments")
         own = {key: filled(text, addresses, f"{where}.env") for key, text in said.env.items()}
         self._env = {**os.environ, **own}
-        self._probe = _probe_of(filled(said.ready, addresses, f"{where}.ready"), f"{where}.ready")
+        self._probe = probe_of(filled(said.ready, addresses, f"{where}.ready"), f"{where}.ready")
         self._log = log
         self._away_s: float | None = None
         self._process: KeptProcess | None = None
@@ -157,49 +154,3 @@ class Worker:
 
 def _secrets(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted({value for value in env.values() if len(value) >= 8}, key=len))
-
-
-class _Probe:
-    """Tells whether a process works."""
-
-    async def __call__(self) -> bool:
-        """Return whether it does; without a way to know, it does."""
-        return True
-
-
-class _TcpProbe(_Probe):
-    def __init__(self, host: str, port: int) -> None:
-        self._where = host, port
-
-    async def __call__(self) -> bool:
-        try:
-            async with asyncio.timeout(_PROBE_S):
-                _, writer = await asyncio.open_connection(*self._where)
-        except (OSError, TimeoutError):
-            return False
-        writer.transport.abort()
-        return True
-
-
-class _HttpProbe(_Probe):
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def __call__(self) -> bool:
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_S) as client:
-                return (await client.get(self._url)).is_success
-        except (httpx.HTTPError, OSError):
-            return False
-
-
-def _probe_of(text: str, where: str) -> _Probe:
-    if not text:
-        return _Probe()
-    if text.startswith(("http://", "https://")):
-        return _HttpProbe(text)
-    if text.startswith("tcp:"):
-        address = parse_address(text.removeprefix("tcp:"), where)
-        if address.port:
-            return _TcpProbe(address.host, address.port)
-    raise ConfigError(f"{where} = {text!r}; want http://HOST:PORT/health, or tcp:HOST:PORT")

@@ -118,7 +118,7 @@ def test_slow_is_not_well() -> None:
     good=st.lists(st.booleans(), min_size=60, max_size=60),
     rate_hz=st.sampled_from([1.0, 3.0, 7.0, 10.0]),
 )
-@settings(max_examples=30)
+@settings(max_examples=12)
 def test_recovery_agrees_with_a_slow_reference(good: list[bool], rate_hz: float) -> None:
     """
     It is what looking at each window by hand finds.

@@ -93,6 +93,7 @@ def test_windows_are_those_of_virtual_time() -> None:
     assert ("redis", "database") == faults.services
 
 
+@pytest.mark.slow
 def test_faults_come_and_go_at_their_times() -> None:
     """
     A fault is on in its windows and off outside of them, and told as a strike.

@@ -17,7 +17,7 @@ from tests.live.chaos.upstreams import echo, proxied, talk
     slice_bytes=st.integers(1, 64),
     switched=st.booleans(),
 )
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_bytes_pass_unchanged(pieces: list[bytes], slice_bytes: int, switched: bool) -> None:
     """
     However a stream is cut into pieces, and toxics come and go meanwhile, it arrives as it was.

@@ -12,6 +12,7 @@ import pytest
 
 from agent_perf.config import ChaosWorker
 from agent_perf.errors import BrokenError, ConfigError, UsageError
+from agent_perf.live.chaos.foreign_worker import ForeignWorker
 from agent_perf.live.chaos.kept_process import KeptProcess
 from agent_perf.live.chaos.worker import Worker
 from tests.live.chaos.upstreams import free_port
@@ -197,4 +198,71 @@ def test_workers_that_cannot_be_are_refused(
         Worker("api", said, {"redis": "127.0.0.1:1"}, tmp_path / "log")
 
     with pytest.raises(ConfigError, match=message):
+        asyncio.run(story())
+
+
+_SUPERVISOR = """
+import os, subprocess, sys
+while True:
+    child = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[3]])
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write(str(child.pid))
+    os.replace(sys.argv[1] + ".new", sys.argv[1])
+    child.wait()
+"""
+
+
+@pytest.mark.slow
+def test_somebody_elses_worker_is_killed_and_left_running(tmp_path: Path) -> None:
+    """
+    A process with a supervisor of its own is killed by its file, seen to be ready again, and
+    runs on when the experiment is over.
+    """
+    port, file = free_port(), tmp_path / "pid"
+    theirs = [sys.executable, "-c", _SUPERVISOR, str(file), _SERVER, str(port)]
+    said = ChaosWorker(pid_file=str(file), ready=f"http://127.0.0.1:{port}/")
+
+    async def story() -> tuple[list[str], bytes, bytes]:
+        kept = await KeptProcess.launch(theirs, os.environ, tmp_path / "log")
+        await asyncio.to_thread(_soon, file.exists)
+        async with ForeignWorker("api", said, {}) as worker:
+            first = file.read_bytes()
+            worker.kill(0.0)
+            while len(worker.states) < 3:  # noqa: ASYNC110 (nobody rings)
+                await asyncio.sleep(0.01)
+            worker.stop()
+        second = file.read_bytes()
+        assert not _is_gone(int(second))
+        assert psutil.STATUS_STOPPED != psutil.Process(int(second)).status()
+        await kept.end()
+        return [state for _, state in worker.states], first, second
+
+    states, first, second = asyncio.run(asyncio.wait_for(story(), 40))
+    assert ["ready", "down", "ready"] == states
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "names no process that runs"),
+        ("no number", "names no process that runs"),
+        ("999999999", "names no process that runs"),
+        # Ours began long after the file was written, as its time says.
+        ("OURS", "began after the file was written: it is another one, and was left alone"),
+    ],
+)
+def test_a_stale_file_kills_nobody(tmp_path: Path, content: str, message: str) -> None:
+    """
+    A file that names nobody, or somebody else by now, is told; nobody gets a signal.
+    """
+    file = tmp_path / "pid"
+    file.write_text(content.replace("OURS", str(os.getpid())))
+    os.utime(file, (1, 1))
+
+    async def story() -> None:
+        async with ForeignWorker("api", ChaosWorker(pid_file=str(file), ready="tcp::9"), {}):
+            raise AssertionError
+
+    with pytest.raises(BrokenError, match=message):
         asyncio.run(story())
