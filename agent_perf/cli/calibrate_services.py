@@ -5,82 +5,35 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import os
-import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
 from agent_perf import codec
 from agent_perf.cli.calibrate_text import plan_lines, table_lines
+from agent_perf.cli.calibrate_wanted import ServiceOptions, wanted_by
 from agent_perf.cli.output import print_json, say
-from agent_perf.cli.project import Project, open_project
+from agent_perf.cli.project import open_project
 from agent_perf.cli.tables import read_tables
-from agent_perf.errors import TooFewSamplesError, UsageError
-from agent_perf.live import ReadyRequest, ready
-from agent_perf.live.calibration import (
-    Measured,
-    ModelQuestion,
-    Plan,
-    Sampler,
-    Wanted,
-    measure_services,
-    plan_of,
-    split_statements,
-)
+from agent_perf.errors import SampleError, TooFewSamplesError, UsageError
+from agent_perf.live.calibration import Collected, Plan, Sampler, measure_services, plan_of
 from agent_perf.measure import installed_version, python_version, utc_now
 from agent_perf.records import TABLES_FILE, CalibratedTable, CalibratedTables
 from agent_perf.sim import default_tables
-from agent_perf.sim.services.llm.prices import PRICES, Price, base_name
+from agent_perf.units import NS
 
 CUT_OFF: Final = 6
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SAFE_METHODS: Final = ("GET", "HEAD")
-_STATEMENTS_BYTES_MAX: Final = 1 << 20
-_NANO_PER_MILLION: Final = 1_000
-"""A dollar for a million tokens is so many billionths of a dollar for one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ServiceOptions:
-    """
-    The options of the verb that concern services; URLs may hold passwords.
-    """
-
-    redis: str = ""
-    database: str = ""
-    statements: Path | None = None
-    http: str = ""
-    requests: tuple[str, ...] = ()
-    model: str = ""
-    model_name: str = ""
-    model_tokens: int = 64
-    model_price: str = ""
-    model_key: str = "OPENAI_API_KEY"
-    rate_hz: float = 5.0
-    count: int = 200
-    max_cost_usd: float = 0.05
-    allow_hosts: tuple[str, ...] = ()
-    dry_run: bool = False
-    yes: bool = False
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether any service is named."""
-        return bool(self.redis or self.database or self.http or self.model)
 
 
 def calibrate_services(options: ServiceOptions, output: Path | None, *, form: str = "text") -> int:
     """
     Measure what *options* names, write the tables, and return the exit code.
 
-    It is 0, or 6 if the limit of dollars left a table out.
+    It is 0; 6 if the limit of dollars left a table out, 3 if something else did. What was measured
+    before a service broke is kept.
 
     Raises:
         UsageError: If something cannot be asked as it was said, or nobody agreed to it.
@@ -88,10 +41,10 @@ def calibrate_services(options: ServiceOptions, output: Path | None, *, form: st
         StoreError: If the file cannot be written.
     """
     project = open_project(Path.cwd())
-    wanted = _wanted(options, project)
+    wanted = wanted_by(options, project.config)
     plan = plan_of(wanted, options.allow_hosts)
     path = output or project.root / project.config.benchmarks / TABLES_FILE
-    before = read_tables(path).tables if path.is_file() else ()
+    keeper = _Keeper(path)
     for line in plan_lines(plan, path):
         say(line)
     if options.dry_run:
@@ -101,58 +54,69 @@ def calibrate_services(options: ServiceOptions, output: Path | None, *, form: st
         return 0
     _require_consent(plan, yes=options.yes)
     sampler = Sampler(rate_hz=wanted.rate_hz, count=wanted.count, tell=_Progress(wanted.count))
-    measured = asyncio.run(measure_services(wanted, sampler))
-    tables, missing = _tables(measured)
-    kept = {table.name: table for table in (*before, *tables)}
-    file = CalibratedTables(
-        agent_perf=installed_version("agent-perf") or "",
-        python=python_version(),
-        grid=default_tables()["redis.trip"].grid,
-        tables=tuple(kept[name] for name in sorted(kept)),
-    )
-    if tables:
-        codec.write_atomic(path, codec.dump_tables(file))
-    _show(measured, tables, missing, path, form)
-    return CUT_OFF if missing else 0
-
-
-def _show(
-    measured: Measured,
-    tables: tuple[CalibratedTable, ...],
-    missing: tuple[str, ...],
-    path: Path,
-    form: str,
-) -> None:
+    measured = asyncio.run(measure_services(wanted, sampler, keeper.keep))
+    spent_usd = measured.spent_nanousd / NS
     if form == "json":
-        print_json({"file": str(path), "tables": tables, "missing": missing, **_spent(measured)})
+        told = {"tables": keeper.made, "missing": keeper.missing, "spent_usd": spent_usd}
+        print_json({"file": str(path), **told})
     else:
-        for line in table_lines(tables):
+        for line in table_lines(keeper.made):
             click.echo(line)
-    for line in missing:
-        say(line)
-    if measured.spent_nanousd:
-        say(f"spent ${measured.spent_nanousd / 1e9:.4f} at the most")
-    if tables:
+    if spent_usd:
+        say(f"spent ${spent_usd:.4f} at the most")
+    if keeper.made:
         say(f"{path}: commit it; all scenarios beside it are measured again with it")
+    if not keeper.missing:
+        return 0
+    return CUT_OFF if measured.is_cut_off else SampleError.exit_code
 
 
-def _spent(measured: Measured) -> dict[str, float]:
-    return {"spent_usd": measured.spent_nanousd / 1e9}
+class _Keeper:
+    """
+    Writes tables as soon as there are some, beside those that the file has.
 
+    Args:
+        path: The file.
 
-def _tables(measured: Measured) -> tuple[tuple[CalibratedTable, ...], tuple[str, ...]]:
-    """Return the tables of what was *measured*, and what is missing, in words."""
-    grid = default_tables()["redis.trip"].grid
-    measured_at = utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
-    found, missing = [], []
-    for one in measured.collected:
-        try:
-            found.append(one.table(grid, measured_at))
-        except TooFewSamplesError as error:
-            # Only money ends a measurement early.
-            assert measured.is_cut_off
-            missing.append(f"{error}; --max-cost ended it")
-    return tuple(found), tuple(missing)
+    Attributes:
+        made: Tables so far.
+        missing: What is none, in words.
+
+    Raises:
+        ConfigError: If there is a file that is not valid.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.made: list[CalibratedTable] = []
+        self.missing: list[str] = []
+        self._path = path
+        self._before = read_tables(path).tables if path.is_file() else ()
+
+    def keep(self, collected: Sequence[Collected]) -> None:
+        """
+        Write what *collected* comes to.
+
+        Raises:
+            StoreError: If the file cannot be written.
+        """
+        grid = default_tables()["redis.trip"].grid
+        measured_at = utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        for one in collected:
+            try:
+                self.made.append(one.table(grid, measured_at))
+            except TooFewSamplesError as error:
+                self.missing.append(str(error))
+                say(str(error))
+        if not self.made:
+            return
+        kept = {table.name: table for table in (*self._before, *self.made)}
+        file = CalibratedTables(
+            agent_perf=installed_version("agent-perf") or "",
+            python=python_version(),
+            grid=grid,
+            tables=tuple(kept[name] for name in sorted(kept)),
+        )
+        codec.write_atomic(self._path, codec.dump_tables(file))
 
 
 def _require_consent(plan: Plan, *, yes: bool) -> None:
@@ -164,114 +128,6 @@ def _require_consent(plan: Plan, *, yes: bool) -> None:
             "look at it with --dry-run, then give --yes"
         )
     click.confirm("Ask?", abort=True, err=True)
-
-
-def _wanted(options: ServiceOptions, project: Project) -> Wanted:
-    environ = os.environ
-    return Wanted(
-        redis=_filled(options.redis, "--redis", environ),
-        database=_filled(options.database, "--database", environ),
-        statements=_statements(options),
-        http=_http(_filled(options.http, "--http", environ)),
-        requests=_requests(options, project, environ) if options.http else (),
-        model=_model(options, environ) if options.model else None,
-        rate_hz=options.rate_hz,
-        count=options.count,
-        max_cost_usd=options.max_cost_usd,
-    )
-
-
-def _filled(url: str, option: str, environ: Mapping[str, str]) -> str:
-    """Return *url* with its variables: on a command line a password would be seen by all."""
-
-    def value_of(match: re.Match[str]) -> str:
-        try:
-            return environ[match[1]]
-        except KeyError:
-            raise UsageError(f"{option} names {match[0]}, which is not set; set it") from None
-
-    return _VARIABLE.sub(value_of, url)
-
-
-def _http(url: str) -> str:
-    if url and urlsplit(url).scheme not in {"http", "https"}:
-        raise UsageError("--http wants an address such as http://127.0.0.1:8000")
-    return url
-
-
-def _statements(options: ServiceOptions) -> tuple[str, ...]:
-    path = options.statements
-    if path is None:
-        return ()
-    if not options.database:
-        raise UsageError("--statements needs --database: whom should they be asked?")
-    data = codec.read_file(path)
-    if len(data) > _STATEMENTS_BYTES_MAX:
-        raise UsageError(f"{path} has {len(data):,} bytes; want SQL of a few statements")
-    return split_statements(data.decode("utf-8", "replace"))
-
-
-def _requests(
-    options: ServiceOptions, project: Project, environ: Mapping[str, str]
-) -> tuple[ReadyRequest, ...]:
-    """Return the requests that are named, or else all that only read."""
-    configured = project.config.requests
-    unknown = sorted(set(options.requests) - set(configured))
-    if unknown:
-        raise UsageError(
-            f"no request {unknown[0]!r} in the configuration; there are {sorted(configured)}"
-        )
-    names = options.requests or tuple(configured)
-    found = tuple(ready(name, configured[name], environ) for name in names)
-    if options.requests:
-        for one in found:
-            if one.stream:
-                raise UsageError(
-                    f"request {one.name!r} is a stream, whose end says little; a model is "
-                    "measured with --model"
-                )
-        return found
-    reading = tuple(one for one in found if one.method in _SAFE_METHODS and not one.stream)
-    if not reading:
-        raise UsageError(
-            "no [requests.NAME] of the configuration is a GET; write one, as docs/configuration.md "
-            "tells, or name one of another method with --request"
-        )
-    return reading
-
-
-def _model(options: ServiceOptions, environ: Mapping[str, str]) -> ModelQuestion:
-    if not options.model_name:
-        raise UsageError("--model needs --model-name: which model, as gpt-4o-mini?")
-    url = _http(_filled(options.model, "--model", environ))
-    if options.model_price:
-        price = _price(options.model_price)
-    else:
-        try:
-            price = PRICES[base_name(options.model_name)]
-        except KeyError:
-            raise UsageError(
-                f"what does a token of {options.model_name!r} cost? It is in no price table: give "
-                "--model-price IN/OUT, dollars for a million tokens, 0/0 if it is free"
-            ) from None
-    return ModelQuestion(
-        url=url,
-        model=options.model_name,
-        key=environ.get(options.model_key, ""),
-        tokens_max=options.model_tokens,
-        price=price,
-    )
-
-
-def _price(text: str) -> Price:
-    try:
-        prompt, answer = (float(part) * _NANO_PER_MILLION for part in text.split("/"))
-    except ValueError:
-        prompt = answer = math.nan
-    if not 0 <= min(prompt, answer) <= max(prompt, answer) < math.inf:
-        raise UsageError(f"--model-price {text!r}; want IN/OUT in dollars, as 0.15/0.60")
-    # Rounded up: it is a limit that is held by it.
-    return Price(token_in_nanousd=math.ceil(prompt), token_out_nanousd=math.ceil(answer))
 
 
 class _Progress:

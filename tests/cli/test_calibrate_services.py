@@ -6,14 +6,19 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from agent_perf import codec
+from agent_perf.cli import calibrate_services
 from agent_perf.cli.app import cli
+from agent_perf.cli.tables import read_tables
 from agent_perf.errors import AgentPerfError, BrokenError, UsageError
+from agent_perf.live.calibration import Collected, Measured, Origin
 from agent_perf.records import TABLES_FILE
 from tests.shop import git
 from tests.sim.test_own_tables import tables_file
@@ -196,6 +201,51 @@ def test_a_password_is_never_told(
         assert f"at {scheme}://127.0.0.1:{listener.port}/0 cannot be measured" in str(error)
         assert "pa55word" not in str(error)
     assert not list((project / "benchmarks").iterdir())
+
+
+def test_what_was_measured_is_kept(project: Path, redis_url: str) -> None:
+    """
+    A service that is not there ends with 3, and what was measured of another one before is kept.
+    """
+    error = error_of(
+        *("--redis", redis_url, "--database", "postgresql://127.0.0.1:1/shop"),
+        *("--rate", "9999", "--count", "59"),
+    )
+
+    assert "the PostgreSQL at postgresql://127.0.0.1:1/shop cannot be measured" in str(error)
+    assert 3 == error.exit_code
+    kept = read_tables(project / "benchmarks" / TABLES_FILE)
+    assert ["redis.connect", "redis.trip"] == [table.name for table in kept.tables]
+
+
+@pytest.mark.parametrize(("cut_off", "code"), [(False, 3), (True, 6)])
+def test_too_few_latencies_make_no_table(
+    project: Path, monkeypatch: pytest.MonkeyPatch, cut_off: bool, code: int
+) -> None:
+    """
+    A table of too few is left out and told: with 6 if money ended it, or else with 3.
+    """
+    few = Collected(
+        name="llm.token",
+        origin=Origin(service="mine", where="this machine", rate_hz=5.0),
+        how="in one piece",
+        waits_ns=(7,) * 58,
+    )
+    enough = replace(few, name="llm.first_token", waits_ns=(7,) * 59)
+
+    async def measure(_wanted: object, _sampler: object, keep: Any) -> Measured:
+        keep((enough, few))
+        return Measured(collected=(enough, few), spent_nanousd=5_000_000, is_cut_off=cut_off)
+
+    monkeypatch.setattr(calibrate_services, "measure_services", measure)
+    found = calibrated("--redis", "redis://127.0.0.1", "--format", "json")
+
+    assert code == found.exit_code
+    assert "table 'llm.token': 58 latencies, and a P95 wants 59" in found.stderr
+    told = json.loads(found.stdout)
+    assert (0.005, 1, 1) == (told["spent_usd"], len(told["tables"]), len(told["missing"]))
+    kept = read_tables(project / "benchmarks" / TABLES_FILE)
+    assert ["llm.first_token"] == [table.name for table in kept.tables]
 
 
 def test_config_tells_of_tables(project: Path) -> None:

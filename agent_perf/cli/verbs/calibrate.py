@@ -114,9 +114,11 @@ def verb(output: Path | None, rounds: int, live: bool, form: str, **services: An
     tables that simulations draw from. URLs may hold ${NAME} of the environment. Either is
     written as integers, to be committed: from then on it is the same on every machine.
 
-    Exit codes: 0 measured, 3 a service is broken, 6 the limit of dollars left a table out.
+    Exit codes: 0 measured, 3 a service is broken or gave too little, 6 the limit of dollars left
+    a table out.
     """
-    from agent_perf.cli.calibrate_services import ServiceOptions, calibrate_services
+    from agent_perf.cli.calibrate_services import calibrate_services
+    from agent_perf.cli.calibrate_wanted import ServiceOptions
     from agent_perf.errors import UsageError
 
     options = ServiceOptions(**services)

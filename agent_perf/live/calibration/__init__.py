@@ -1,6 +1,6 @@
 """What a project's own services take, measured into latency tables for its simulations."""
 
-from agent_perf.live.calibration.collected import Collected
+from agent_perf.live.calibration.collected import Collected, Origin
 from agent_perf.live.calibration.fitting import SAMPLES_MIN, quantiles
 from agent_perf.live.calibration.measuring import Measured, measure_services
 from agent_perf.live.calibration.model_service import ModelQuestion, collect_model
@@ -17,6 +17,7 @@ __all__ = [
     "Collected",
     "Measured",
     "ModelQuestion",
+    "Origin",
     "Pace",
     "Plan",
     "Purse",

@@ -37,8 +37,8 @@ def quantiles(samples: Sequence[int], grid: Sequence[int], name: str) -> tuple[i
     count = len(samples)
     if count < SAMPLES_MIN:
         raise TooFewSamplesError(
-            f"table {name!r}: {count} latencies, and a P95 wants {SAMPLES_MIN}; ask more often "
-            "with --count"
+            f"table {name!r}: {count} latencies, and a P95 wants {SAMPLES_MIN}; ask more often, "
+            "with a larger --count or --max-cost"
         )
     ordered = sorted(samples)
     return tuple(_at(ordered, point, grid[-1]) for point in grid)
