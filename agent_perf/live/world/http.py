@@ -5,7 +5,9 @@ Hosts of a scenario behind a real HTTP server on loopback, and real clients of t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextvars import Context
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, cast
 
@@ -18,7 +20,7 @@ from agent_perf.live.world.http_client import LoopbackBackend, transport_class
 from agent_perf.sim import Draws, SimHttp, SimRequest, Witness, resume, running_request
 from agent_perf.sim.services.http_library import HttpLibrary, dialect_of
 from agent_perf.sim.services.http_loop import sim_loop
-from agent_perf.sim.services.reply import Reply
+from agent_perf.sim.services.reply import Paced, Reply
 
 Scope = dict[str, Any]
 
@@ -153,7 +155,10 @@ class LiveHttp(SimHttp):
             # For the rest of this task, the body of the answer included.
             outcome_of.set(context[outcome_of])
             resume(context.run(running_request))
-        return await self._said(scope, content)
+        reply = await self._said(scope, content)
+        if hasattr(reply.content, "wait_ns"):
+            return replace(reply, content=Punctual(cast("Paced", reply.content)))
+        return reply
 
     async def _said(self, scope: Scope, content: bytes) -> Reply:
         from agent_perf.sim.wire.http_host import sim_request
@@ -171,3 +176,36 @@ class LiveHttp(SimHttp):
         )
         routed = httpx.Request(scope["method"], url, headers=scope["headers"], content=content)
         return await self.answer(routed, _HTTP_DIALECT)
+
+
+class Punctual:
+    """
+    A body each of whose chunks is due so long after the one before was due, not sent.
+
+    What a model says next does not wait for whoever listens. If each gap began when a chunk had
+    been sent, all lateness of the loop would add up: on a busy one by half of the answer.
+    """
+
+    def __init__(self, body: Paced) -> None:
+        self._body: Any = body
+        self._due_ns: int | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the iterator over the chunks."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next chunk when it is due."""
+        wait_ns = self._body.wait_ns()
+        if wait_ns is None:
+            raise StopAsyncIteration
+        loop = sim_loop()
+        self._due_ns = (loop.now_ns if self._due_ns is None else self._due_ns) + wait_ns
+        if self._due_ns > loop.now_ns:
+            await loop.pause(self._due_ns - loop.now_ns)
+        chunk: bytes = self._body.take()
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        await self._body.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import httpx
 import httpx2
@@ -10,6 +11,7 @@ import pytest
 
 from agent_perf.errors import RealWorldAccess
 from agent_perf.live.world import LiveHttp, RealLoop, run_in_real_time
+from agent_perf.live.world.http import Punctual
 from agent_perf.measure import Recorder
 from agent_perf.sim import (
     Draws,
@@ -19,6 +21,7 @@ from agent_perf.sim import (
     request_scope,
     running_request,
 )
+from agent_perf.sim.services.llm.stream import TokenStream
 
 _TABLES = {
     name: constant_table(name, 0.001) for name in ("http.request", "llm.first_token", "llm.token")
@@ -157,3 +160,24 @@ def test_a_streamed_answer_takes_its_drawn_times() -> None:
     # Each token but those of the first chunk takes a millisecond.
     assert at_ns[-1] >= 1_000_000 * (counts["llm_tokens_out"] - 4)
     assert 1 == counts["llm_calls"]
+
+
+def test_a_late_chunk_does_not_delay_the_next() -> None:
+    """Chunks are due at their instants: what is late by 20 ms does not make the rest late, too."""
+
+    async def scenario(http, recorder, loop):
+        gaps_ns = [0, *[2_000_000] * 20]
+        body = Punctual(TokenStream([b"x"] * 21, gaps_ns, [1] * 21, lambda _: None))
+        begin_ns, at_ns = loop.now_ns, []
+        async for _ in body:
+            at_ns.append(loop.now_ns - begin_ns)
+            if len(at_ns) == 2:
+                # Whatever keeps the loop busy.
+                time.sleep(0.02)  # noqa: ASYNC251  # It is what is tested.
+        return at_ns
+
+    at_ns = _lived(scenario)
+
+    assert all(at >= 2_000_000 * index for index, at in enumerate(at_ns))
+    # Those that were due meanwhile come at once; with gaps after gaps it would take 60 ms.
+    assert at_ns[10] - at_ns[2] < 8 * 2_000_000
