@@ -119,6 +119,17 @@ MEANINGS: Final = (
             "",
         ),
         ("nothing measured", "There was no benchmark to judge: exit code 5.", ""),
+        ("promote", "The candidate is surely within each limit: exit code 0 of a canary.", ""),
+        (
+            "hold",
+            "The candidate is neither surely worse nor surely fine: exit code 4 of a canary.",
+            "More time (--for), a higher rate, or a wider limit: docs/canary.md.",
+        ),
+        (
+            "rollback",
+            "The candidate is surely worse than half of a limit: exit code 1 of a canary.",
+            "Keep the stable service; the finding names the metric and the step.",
+        ),
     ),
     *_kind(
         "cause",

@@ -5,8 +5,8 @@ How far a share that was counted may be from the true one, exactly, also where l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
+from statistics import NormalDist
 from typing import Final
 
 from agent_perf.errors import SampleError
@@ -105,28 +105,34 @@ def rank_limits(total: float, q: float, miss_probability: float) -> tuple[float,
     """
     if not 0 < total < math.inf or not 0 < q < 1 or not 0 < miss_probability < 0.5:
         raise SampleError(f"{q}-quantile of {total} at {miss_probability}; want each in its range")
-    low = -1.0
+    low, high = -1.0, math.inf
     if (1 - q) ** total <= miss_probability:
-        low = _largest(lambda rank: _tail(total - rank, rank + 1, 1 - q), miss_probability, total)
-    high = math.inf
+        low = _rank_below(total, q, miss_probability)
     if q**total <= miss_probability:
-        high = total - _largest(
-            lambda rank: _tail(total - rank, rank + 1, q), miss_probability, total
-        )
+        high = total - _rank_below(total, 1 - q, miss_probability)
     return low, high
+
+
+def _rank_below(total: float, q: float, miss_probability: float) -> float:
+    """Return the largest rank that as many of *total* or fewer reach with that probability."""
+    spread = math.sqrt(total * q * (1 - q))
+    rank = total * q + NormalDist().inv_cdf(miss_probability) * spread
+    low, high = 0.0, total
+    # By the secant of the logarithm, which is nearly straight there, within what is known.
+    before: tuple[float, float] | None = None
+    for _ in range(100):
+        rank = rank if low < rank < high else (low + high) / 2
+        value = math.log(max(_tail(total - rank, rank + 1, 1 - q), _TINY) / miss_probability)
+        low, high = (rank, high) if value <= 0 else (low, rank)
+        if abs(value) < 1e-9 or high - low < 1e-9 * total:
+            break
+        if before is None:
+            before, rank = (rank, value), rank - 0.1 * spread * math.copysign(1.0, value)
+            continue
+        slope = (value - before[1]) / (rank - before[0]) if rank != before[0] else 0.0
+        before, rank = (rank, value), rank - value / slope if slope > 0 else -1.0
+    return rank
 
 
 def _tail(a: float, b: float, x: float) -> float:
     return _below(x, a, b, math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b))
-
-
-def _largest(rising: Callable[[float], float], bound: float, total: float) -> float:
-    """Return the largest rank in [0, total) for which *rising* is at most *bound*."""
-    low, high = 0.0, total
-    for _ in range(40):
-        middle = (low + high) / 2
-        if rising(middle) <= bound:
-            low = middle
-        else:
-            high = middle
-    return low

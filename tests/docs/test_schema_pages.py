@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 _FILES = {
     "report-json": ("report-1", "report.json of compare, ci and history", "report"),
+    "canary-json": ("canary-1", "canary's result", "canary"),
     "load-json": ("load-1", "report.json of loads", "load"),
 }
 
@@ -77,7 +78,7 @@ def _page(schema: Mapping[str, Any], title: str, word: str) -> str:
     lines += [f"`agent-perf schema {word}` prints the JSON Schema from which this page is made."]
     if "properties" in schema:
         lines += _section("Always there", {**schema, "description": "Keys of every kind."})
-    for one in schema["oneOf"]:
+    for one in schema.get("oneOf", ()):
         if "properties" in one:
             lines += _section(f"Kind {one['properties']['kind']['const']}", one)
     for name, rule in schema["$defs"].items():

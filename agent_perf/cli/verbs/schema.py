@@ -25,7 +25,7 @@ SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
 def verb(kind: str) -> None:
     """
     Print the JSON Schema of agent-perf.toml ('config'), of report.json ('report', 'load'), or of
-    latency_tables.json ('tables').
+    latency_tables.json ('tables'), or of what a canary prints ('canary').
 
     Editors complete and check the configuration by it, see docs/configuration.md.
     """
