@@ -134,16 +134,19 @@ def _send(
     secrets = [secret for one in target_of(plan).requests for secret in one.secrets]
     with ExitStack() as stack:
         files: list[BinaryIO] = []
+        dealt_count: int | None = None
         if not isinstance(shape, Closed):
             # They have no name, so that nothing is left whatever becomes of us.
             files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(plan.workers)]
             dealt = deal(shape, plan.weights, seed=plan.seed, limits=limits, files=files)
+            dealt_count = dealt.offered - len(dealt.dropped_ns)
             for at_ns in dealt.dropped_ns:
                 merger.drop(-1, at_ns)
         swarm = stack.enter_context(Swarm(os.environ, secrets))
         conductor = Conductor(swarm, plan, progress, merger)
-        conductor.start(files, limits)
-        conductor.conduct()
+        if dealt_count is None or dealt_count:
+            conductor.start(files, limits)
+            conductor.conduct()
     return conductor
 
 

@@ -19,7 +19,7 @@ from agent_perf import codec
 from agent_perf.cli.load import load_scenarios
 from agent_perf.cli.load_live import load_service, target_named
 from agent_perf.config import NamedRequest
-from agent_perf.errors import UsageError
+from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.records import Tier
 from tests.cli.test_bad_input import agent_perf
 from tests.cli.test_load import options
@@ -126,13 +126,12 @@ def test_a_load_is_printed_judged_and_written(project, service, monkeypatch) -> 
     [
         (["slow", "--rate", "10", "--for", "1", "--target", "p50<1ms"], 1, "FAIL slow latency.p50"),
         (["down", "--rate", "10", "--for", "1"], 3, "not one of"),
-        (["slow", "--rate", "0.001", "--for", "1"], 5, "no request was sent"),
     ],
-    ids=["missed", "broken", "nothing"],
+    ids=["missed", "broken"],
 )
 def test_what_it_ends_with(project, service, arguments, code, words) -> None:
     """
-    A missed target is 1, a service that answers nothing well 3, a load without a request 5.
+    A missed target is 1, a service that answers nothing well 3.
     """
     done = agent_perf(project, "load", "--url", service, *arguments)
 
@@ -165,6 +164,17 @@ def test_what_is_refused(project, monkeypatch, names, given, words) -> None:
 
     with pytest.raises(UsageError, match=re.escape(words)):
         load_service(names, options(**{"url": "http://127.0.0.1:1", **given}))
+
+
+def test_a_load_without_a_request(project, monkeypatch) -> None:
+    """
+    None arrives: nothing is started, and nothing was measured.
+    """
+    monkeypatch.chdir(project)
+
+    with pytest.raises(NothingMeasuredError, match="no request was sent") as caught:
+        load_service((), options(url="http://127.0.0.1:1", rate_hz=0.001, for_s=1.0, watch="no"))
+    assert 5 == caught.value.exit_code
 
 
 @pytest.mark.parametrize(

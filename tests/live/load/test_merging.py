@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_perf.live.load.keeping_up import problems_of
@@ -135,6 +135,7 @@ def test_a_generator_that_lags_measures_itself() -> None:
     assert ("worker 1 of 2 ended",) == problems_of(slow, 0, 0, ("worker 1 of 2 ended",))
 
 
+@settings(max_examples=30)
 @given(
     payloads=st.lists(st.binary(max_size=40), max_size=8),
     cuts=st.lists(st.integers(1, 30), min_size=1),
