@@ -13,6 +13,7 @@ from agent_perf.records import (
     Evidence,
     Metric,
     Run,
+    Tier,
     Verdict,
 )
 from agent_perf.stats import compare_exact, summarize, work_metric
@@ -108,6 +109,10 @@ def undecided(benchmark: str, metric: str, reason: str) -> Comparison:
 
 
 def _obstacles(base: Run, head: Run) -> Iterator[str]:
+    if Tier.LIVE in (base.tier, head.tier):
+        yield "not comparable: of one run in real time a side, nobody knows what is noise"
+        yield "so compare them on tier 'client'"
+        return
     before, after = base.environment, head.environment
     pairs = (
         ("Python", before.python, after.python),

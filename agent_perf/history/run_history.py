@@ -17,7 +17,7 @@ from agent_perf.history.processes import map_in_processes
 from agent_perf.history.store import ResultStore
 from agent_perf.history.targets import Targets
 from agent_perf.history.tracks import History, Track
-from agent_perf.records import Evidence, Metric, Run
+from agent_perf.records import Evidence, Metric, Run, Tier
 from agent_perf.repository import Commit
 from agent_perf.stats import summarize
 
@@ -35,13 +35,14 @@ class _Digest:
     packages: Mapping[str, str]
     targets: Mapping[str, float]
     metrics: tuple[Metric, ...]
+    evidence: Evidence
 
 
 def read_run_history(
     store: ResultStore, commits: Sequence[Commit], targets: Targets, *, jobs: int | None = None
 ) -> History:
     """
-    Return what is stored of *commits*: every metric of every run, exact.
+    Return what is stored of *commits*: every metric of every run, exact but at tier live.
 
     Runs under another Python, harness, scenario file or charge of CPU time are tracks of
     their own: a difference between them is nobody's commit.
@@ -101,6 +102,8 @@ def _digest(run: Run) -> _Digest:
         packages=environment.packages,
         targets=run.targets,
         metrics=summarize(run),
+        # In real time, what differs need not differ because of the commit.
+        evidence=Evidence.SAMPLED if run.tier is Tier.LIVE else Evidence.EXACT,
     )
 
 
@@ -110,9 +113,11 @@ def _tracks(
     cells: dict[tuple[str, str, str, str], dict[int, float]] = {}
     units: dict[str, str] = {}
     declared: dict[str, Mapping[str, float]] = {}
+    evidence: dict[str, Evidence] = {}
     for digest in digests:
         home = digest.python if several else ""
         declared[digest.benchmark] = digest.targets
+        evidence[digest.benchmark] = digest.evidence
         for metric in digest.metrics:
             units[metric.name] = metric.unit
             key = (digest.benchmark, metric.name, home, digest.edition)
@@ -128,7 +133,7 @@ def _tracks(
                 benchmark=benchmark,
                 metric=metric_name,
                 unit=units[metric_name],
-                evidence=Evidence.EXACT,
+                evidence=evidence[benchmark],
                 home=home,
                 edition=edition,
                 values=values,

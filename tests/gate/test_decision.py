@@ -10,6 +10,7 @@ from agent_perf.records import (
     Comparison,
     Outcome,
     Run,
+    Tier,
     Verdict,
 )
 from tests.gate.deciding import BASE, HEAD, MS, OLD, decide, duet, slow_by, verdicts
@@ -115,6 +116,20 @@ def test_other_circumstances_are_never_passed(changed: dict[str, object], words:
     assert decision.lines[0].startswith("UNDECIDED agent.chat@50 * not comparable: base and head")
     assert 4 == exit_code(decision)
     assert 0 == exit_code(decision, undecided="pass")
+
+
+def test_real_time_is_never_judged_as_exact() -> None:
+    """
+    Of tier live, equal or not, one run a side decides nothing: it is told where to compare.
+    """
+    live = replace(OLD, tier=Tier.LIVE)
+    slow = replace(slow_by(50), tier=Tier.LIVE)
+    for head in (replace(live, commit=HEAD), slow):
+        decision = decide([live], [head])
+
+        assert {ALL_METRICS: Verdict.UNDECIDED} == verdicts(decision)
+        assert "real time" in decision.comparisons[0].reason
+        assert "tier 'client'" in decision.comparisons[0].reason
 
 
 def test_other_packages_are_told() -> None:

@@ -116,8 +116,8 @@ class LiveRedis:
         for db in candidates:
             keeper = self._keeper_of(db)
             try:
-                if self._is_free(keeper):
-                    keeper.set(OWNER_KEY, self._mark)
+                # Another run may have seen at the same moment that it is free.
+                if self._is_free(keeper) and keeper.set(OWNER_KEY, self._mark, nx=True):
                     return keeper, db
             except RedisError as error:
                 keeper.close()
