@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent_perf.errors import UsageError
 
 _KEEPER: Final = Path(__file__).with_name("keeper.py")
 _POLITE_S: Final = 5.0
+_LOOK_EVERY_S: Final = 0.005
 
 
 class KeptProcess:
@@ -29,7 +31,7 @@ class KeptProcess:
     def __init__(
         self,
         pid: int,
-        keeper: asyncio.subprocess.Process,
+        keeper: subprocess.Popen[bytes],
         line: tuple[asyncio.StreamReader, asyncio.StreamWriter],
     ) -> None:
         self.pid = pid
@@ -46,10 +48,12 @@ class KeptProcess:
         """
         ours, theirs = socket.socketpair()
         with theirs, log.open("ab") as out:
-            keeper = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(_KEEPER), str(theirs.fileno()), *command),
+            # Not asyncio's: its loop kills the processes that it knows when it is closed, and a
+            # keeper that is killed keeps nothing.
+            keeper = subprocess.Popen(  # noqa: ASYNC220 (a spawn is a few ms)
+                (sys.executable, "-I", "-S", str(_KEEPER), str(theirs.fileno()), *command),
                 env=env,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 pass_fds=(theirs.fileno(),),
@@ -59,7 +63,7 @@ class KeptProcess:
         first = (await line[0].readline()).decode()
         if not first or first.startswith("!"):
             line[1].close()
-            await keeper.wait()
+            await _ended(keeper)
             number = int(first.partition(" ")[2]) if first else 0
             told = os.strerror(number) if number else "its keeper ended without a word"
             raise UsageError(f"cannot start {command[0]!r}: {told}")
@@ -69,7 +73,7 @@ class KeptProcess:
         """Return its exit code once it has ended; negative: the signal that ended it."""
         told = await self._reader.readline()
         self._writer.close()
-        await self._keeper.wait()
+        await _ended(self._keeper)
         return os.waitstatus_to_exitcode(int(told.split()[1])) if told else -9
 
     def kill(self) -> None:
@@ -89,10 +93,10 @@ class KeptProcess:
         self._order(b"ct")
         try:
             async with asyncio.timeout(_POLITE_S):
-                await self._keeper.wait()
+                await _ended(self._keeper)
         except TimeoutError:
             self._order(b"k")
-            await self._keeper.wait()
+            await _ended(self._keeper)
         finally:
             # Without a line the keeper ends everything.
             self._writer.close()
@@ -100,3 +104,8 @@ class KeptProcess:
     def _order(self, orders: bytes) -> None:
         if not self._writer.is_closing():
             self._writer.write(orders)
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:  # noqa: ASYNC110 (nobody rings for a process that is not asyncio's)
+        await asyncio.sleep(_LOOK_EVERY_S)
