@@ -181,8 +181,11 @@ def _lines(name: str, run: LoadRun, targets: tuple[TargetResult, ...]) -> Iterat
         first = f": the first failed with {one_line(run.first_failure)[:200]}"
         why = first if run.errors else ": all were dropped"
         yield f"BROKEN {harmless(name)} not one of {run.offered:,} requests was answered{why}"
-    for problem in run.live.problems if run.live is not None else ():
-        yield f"BROKEN {harmless(name)} {one_line(problem)}"
+    if run.live is not None and run.live.problems:
+        # No target is told of: it was the generator that kept it, or missed it.
+        for problem in run.live.problems:
+            yield f"BROKEN {harmless(name)} {one_line(problem)}"
+        return
     for one in targets:
         if one.passed is False:
             yield breach_line(_breach(name, one))
