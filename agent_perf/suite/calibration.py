@@ -13,7 +13,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,9 +28,11 @@ Open = Callable[[World], AbstractAsyncContextManager[Call]]
 COUNTED_CALLS_MAX: Final = 20
 """Enough to warm up, and to count calls, which are the same each time."""
 
-PIPELINE_COMMANDS: Final = 11
-BIG_KIB: Final = 256
-TOKENS: Final = (20, 120)
+_PIPELINE_COMMANDS: Final = 11
+_STATEMENTS_PER_CALL: Final = 2
+"""The one that is asked, and the rollback when its connection is given back."""
+_BIG_KIB: Final = 256
+_TOKENS: Final = (20, 120)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,23 +91,9 @@ def calibrate(
     for name, open_operation in OPERATIONS.items():
         samples[name] = _sample(open_operation, sampling)
         tell(name, samples[name])
-    ns = {name: sample.client_ns for name, sample in samples.items()}
-    extra_commands = PIPELINE_COMMANDS - 1
-    command = max(0, ns["redis pipeline"] - ns["redis get"]) // extra_commands
-    return CpuCosts(
-        ns={
-            "db_statements": ns["db statement"],
-            "http_requests": ns["http request"],
-            "llm_calls": max(0, ns["llm call"] - ns["http request"]),
-            "llm_tokens_out": max(0, ns["llm long"] - ns["llm short"]) // (TOKENS[1] - TOKENS[0]),
-            "redis_commands": command,
-            "redis_trips": max(0, ns["redis get"] - command),
-        },
-        ns_per_kib={
-            "bytes_received": max(0, ns["redis get big"] - ns["redis get"]) // BIG_KIB,
-            "bytes_sent": max(0, ns["redis set big"] - ns["redis get"]) // BIG_KIB,
-            "json": json_ns_per_kib(sampling),
-        },
+    return costs_of(
+        {name: sample.client_ns for name, sample in samples.items()},
+        sampling,
         ns_per_call=sum(min(sample.cpu_ns) for sample in samples.values())
         // max(1, sum(sample.call_count for sample in samples.values())),
         source=(
@@ -113,6 +101,38 @@ def calibrate(
             f"{platform.python_version()}; least of {sampling.rounds} rounds of "
             f"{sampling.calls} calls, without the services' share of the calls"
         ),
+    )
+
+
+def costs_of(
+    ns: Mapping[str, int], sampling: Sampling, *, ns_per_call: int, source: str
+) -> CpuCosts:
+    """
+    Return what each kind of work costs, of what a call of each of `OPERATIONS` takes.
+
+    Args:
+        ns: CPU time of a call, by operation.
+        sampling: How much is measured of what is no call.
+        ns_per_call: As in CpuCosts.
+        source: Likewise.
+    """
+    command = max(0, ns["redis pipeline"] - ns["redis get"]) // (_PIPELINE_COMMANDS - 1)
+    return CpuCosts(
+        ns={
+            "db_statements": ns["db statement"] // _STATEMENTS_PER_CALL,
+            "http_requests": ns["http request"],
+            "llm_calls": max(0, ns["llm call"] - ns["http request"]),
+            "llm_tokens_out": max(0, ns["llm long"] - ns["llm short"]) // (_TOKENS[1] - _TOKENS[0]),
+            "redis_commands": command,
+            "redis_trips": max(0, ns["redis get"] - command),
+        },
+        ns_per_kib={
+            "bytes_received": max(0, ns["redis get big"] - ns["redis get"]) // _BIG_KIB,
+            "bytes_sent": max(0, ns["redis set big"] - ns["redis get"]) // _BIG_KIB,
+            "json": _json_ns_per_kib(sampling),
+        },
+        ns_per_call=ns_per_call,
+        source=source,
     )
 
 
@@ -162,7 +182,7 @@ def _world(loop: SimLoop) -> World:
     return World(loop, Draws(1), Recorder(lambda: loop.now_ns, lambda: -1))
 
 
-def json_ns_per_kib(sampling: Sampling) -> int:
+def _json_ns_per_kib(sampling: Sampling) -> int:
     """Return the CPU time of one passage of a KiB of JSON, as text or as objects."""
     rows = [{"id": n, "name": f"row {n}", "tags": ["a", "b"]} for n in range(1_000)]
     size_kib = len(json.dumps(rows)) / 1024
@@ -191,7 +211,7 @@ async def _redis_pipeline(world: World) -> AsyncIterator[Call]:
 
         async def call() -> object:
             pipeline = redis.pipeline(transaction=False)
-            for _ in range(PIPELINE_COMMANDS):
+            for _ in range(_PIPELINE_COMMANDS):
                 pipeline.get("key")
             return await pipeline.execute()
 
@@ -201,14 +221,14 @@ async def _redis_pipeline(world: World) -> AsyncIterator[Call]:
 @asynccontextmanager
 async def _redis_get_big(world: World) -> AsyncIterator[Call]:
     async with world.redis.client() as redis:
-        await redis.set("key", b"x" * BIG_KIB * 1024)
+        await redis.set("key", b"x" * _BIG_KIB * 1024)
         yield lambda: redis.get("key")
 
 
 @asynccontextmanager
 async def _redis_set_big(world: World) -> AsyncIterator[Call]:
     async with world.redis.client() as redis:
-        value = b"x" * BIG_KIB * 1024
+        value = b"x" * _BIG_KIB * 1024
         yield lambda: redis.set("key", value)
 
 
@@ -241,7 +261,7 @@ async def _http_request(world: World) -> AsyncIterator[Call]:
 async def _llm_call(world: World) -> AsyncIterator[Call]:
     from agent_perf.sim import llm
 
-    world.llm.script(llm.text(tokens=TOKENS[0]))
+    world.llm.script(llm.text(tokens=_TOKENS[0]))
     messages: Any = [{"role": "user", "content": "How do refunds work?"}]
     async with world.llm.openai() as client:
         yield lambda: client.chat.completions.create(model="gpt-4o-mini", messages=messages)
@@ -275,6 +295,6 @@ OPERATIONS: Final[dict[str, Open]] = {
     "db statement": _db_statement,
     "http request": _http_request,
     "llm call": _llm_call,
-    "llm short": _llm_stream(TOKENS[0]),
-    "llm long": _llm_stream(TOKENS[1]),
+    "llm short": _llm_stream(_TOKENS[0]),
+    "llm long": _llm_stream(_TOKENS[1]),
 }

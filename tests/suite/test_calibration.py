@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import msgspec
 import pytest
 
 from agent_perf.errors import ConfigError
-from agent_perf.sim import COSTS_FILE, CpuCosts, costs_for, default_costs, load_costs
-from agent_perf.suite.calibration import Sample, Sampling, calibrate
+from agent_perf.measure import Recorder
+from agent_perf.sim import (
+    COSTS_FILE,
+    CpuCosts,
+    Draws,
+    SimLoop,
+    costs_for,
+    default_costs,
+    load_costs,
+    simulate,
+)
+from agent_perf.suite.calibration import OPERATIONS, Sample, Sampling, calibrate, costs_of
+from agent_perf.suite.world import World
 
 COSTS = CpuCosts(ns={"redis_trips": 7}, ns_per_kib={"json": 1024}, ns_per_call=3)
 
@@ -22,6 +35,31 @@ def test_every_operation_gets_a_price() -> None:
     assert costs.ns_per_call > 0
     # The service makes calls, too, and they are not the client's.
     assert all(0 < s.priced_count < s.call_count for s in seen.values())
+
+
+def test_a_call_to_a_database_is_two_statements() -> None:
+    """
+    What a call costs is charged for once: it counts as two statements, each for half of it.
+
+    The second is the rollback when its connection is given back.
+    """
+    counted: list[str] = []
+
+    class Witness(Recorder):
+        def count(self, name: str, amount: int = 1, detail: str = "") -> None:
+            counted.extend([detail] * amount if name == "db_statements" else [])
+
+    async def main(loop: SimLoop) -> None:
+        witness = Witness(lambda: loop.now_ns, lambda: -1)
+        with closing(World(loop, Draws(1), witness)) as world:
+            async with OPERATIONS["db statement"](world) as call:
+                await call()
+
+    simulate(main)
+    ns = dict.fromkeys(OPERATIONS, 1_000)
+
+    assert 2 == len(counted)
+    assert 500 == costs_of(ns, Sampling(), ns_per_call=1, source="").ns["db_statements"]
 
 
 def test_costs_are_written_and_read() -> None:
