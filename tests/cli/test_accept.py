@@ -14,7 +14,7 @@ from agent_perf.cli.accept import accept_commands
 from agent_perf.cli.verbs.accept import verb as accept_verb
 from agent_perf.errors import ConfigError, UsageError
 from agent_perf.waivers import load_accepted
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.shop import APP, commit, git, make_shop, write
 
 FILE = "agent-perf-waivers.toml"

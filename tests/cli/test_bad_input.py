@@ -10,23 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.command import ROOT, agent_perf, agent_perf_afresh
 from tests.shop import APP, commit, git, make_shop, write
-
-ROOT = Path(__file__).parents[2]
-
-
-def agent_perf(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "agent_perf", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"} | environ,
-    )
-
 
 # The rehearsal asks once: it is the second request that hangs.
 STUCK = """\
@@ -221,7 +206,7 @@ def test_a_full_disk_ends_with_3_and_names_the_file(shop) -> None:
         "    os.fsync = full\n"
     )
 
-    done = agent_perf(shop, "run", PYTHONPATH=f"{patch}{os.pathsep}{ROOT}")
+    done = agent_perf_afresh(shop, "run", PYTHONPATH=f"{patch}{os.pathsep}{ROOT}")
 
     assert 3 == done.returncode
     assert "No space left on device; the disk is full: free some space and run again" in done.stderr

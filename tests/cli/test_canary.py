@@ -21,7 +21,7 @@ from agent_perf.cli.canary import (
 )
 from agent_perf.config import Config, NamedRequest
 from agent_perf.errors import ConfigError, UsageError
-from tests.cli.test_bad_input import agent_perf as run
+from tests.cli.command import agent_perf as run
 
 NO_LIMITS = {"latency.p95": None, "latency.p99": "off", "error_ratio": None}
 SCHEMA = json.loads((Path(agent_perf.report.__file__).parent / "schema/canary-1.json").read_text())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.shop import make_shop, write
 
 SCENARIOS = """\

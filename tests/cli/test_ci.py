@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from agent_perf.cli.ci import CODE_QUALITY
 from agent_perf.cli.verbs.ci import verb
 from agent_perf.errors import RepositoryError
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.shop import APP, commit, git, make_shop, write
 
 NO_CI = {"GITHUB_ACTIONS": "", "GITLAB_CI": "", "GITHUB_STEP_SUMMARY": "", "GITHUB_OUTPUT": ""}

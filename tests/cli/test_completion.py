@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_bad_input import ROOT
+from tests.cli.command import ROOT
 from tests.shop import make_shop, write
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.test_bad_input import ROOT, agent_perf
+from tests.cli.command import ROOT, agent_perf
 from tests.shop import APP, commit, make_shop, write
 
 SCENARIOS = """\

@@ -21,7 +21,7 @@ from agent_perf.load import Closed, Constant, Gamma, Poisson, Ramp, Soak
 from agent_perf.records import Promise
 from agent_perf.report import draw_load
 from agent_perf.suite import run_load
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.shop import make_shop, write
 from tests.suite.test_loading import other, queue
 

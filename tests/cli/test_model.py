@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 
 _SCRIPT = '[[turns]]\ntext = "Five days."\n'
 

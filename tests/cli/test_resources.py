@@ -16,7 +16,7 @@ from agent_perf.cli.resource_text import resource_lines
 from agent_perf.cli.resources import RecordOptions, record_process, show_recording
 from agent_perf.errors import BrokenError, NothingMeasuredError, StoreError, UsageError
 from agent_perf.stats import LOOKS
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.records.test_resources import recording, series
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]

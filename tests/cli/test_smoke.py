@@ -12,7 +12,7 @@ from pathlib import Path
 import junitparser
 import pytest
 
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 
 CONFIG = """\
 [requests.chat]

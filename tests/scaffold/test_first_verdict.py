@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.scaffold.samples import project
 from tests.shop import commit
 

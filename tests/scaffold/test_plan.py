@@ -10,7 +10,7 @@ import pytest
 
 from agent_perf.errors import ConfigError, StoreError, UsageError
 from agent_perf.scaffold import choices, named_entry, require_choice, write_changes
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.scaffold.samples import committed, planned, project, surveyed, text_of
 from tests.shop import git
 

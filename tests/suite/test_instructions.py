@@ -24,7 +24,7 @@ from agent_perf.suite import (
 )
 from agent_perf.suite.callgrind import Callgrind
 from agent_perf.suite.instruction_side import without_randomised_addresses
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.shop import commit, make_shop, write
 
 valgrind = pytest.mark.skipif(

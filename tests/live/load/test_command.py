@@ -21,7 +21,7 @@ from agent_perf.cli.load_live import load_service, target_named
 from agent_perf.config import NamedRequest
 from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.records import Tier
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 from tests.cli.test_load import options
 from tests.live.load.serving import served
 
