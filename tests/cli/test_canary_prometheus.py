@@ -17,7 +17,7 @@ import pytest
 
 from agent_perf.cli.canary import CanaryOptions, watched_of
 from agent_perf.errors import UsageError
-from tests.cli.test_bad_input import agent_perf as run
+from tests.cli.command import agent_perf as run
 from tests.cli.test_canary import NO_LIMITS, SCHEMA
 
 # Each serves 200 requests a second, in its own mind: only what it counts of them matters.

@@ -9,7 +9,7 @@ import pytest
 
 from agent_perf.cli.validate_text import write_page
 from agent_perf.errors import UsageError
-from tests.cli.test_bad_input import agent_perf
+from tests.cli.command import agent_perf
 
 ROOT = Path(__file__).parents[2]
 _SHORT = ("--requests", "100", "--learn", "100")
