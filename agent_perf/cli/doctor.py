@@ -14,7 +14,7 @@ import click
 
 from agent_perf.cli.doctor_text import check_lines, noise_lines
 from agent_perf.cli.exits import INTERRUPTED
-from agent_perf.cli.output import print_json, say, warn
+from agent_perf.cli.output import plain, print_json, say, warn
 from agent_perf.cli.project import Project, open_project
 from agent_perf.cli.sampling import round_line
 from agent_perf.cli.tables import described, find_tables
@@ -106,7 +106,7 @@ def diagnose(options: DoctorOptions) -> int:
     )
     if options.form == "text":
         for line in check_lines(checks):
-            click.echo(line)
+            click.echo(plain(line))
     noise, findings = None, None
     if project is not None and all(check.fitness is not Fitness.BROKEN for check in checks):
         findings = _measure(project, options, say)

@@ -23,7 +23,7 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
         group.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
         code = _flushed(0)
     except AgentPerfError as error:
-        click.echo(f"agent-perf: {_harmless(str(error))}", err=True)
+        _tell(f"agent-perf: {error}")
         code = error.exit_code
     except click.ClickException as error:
         error.show()
@@ -34,7 +34,7 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
     except SystemExit as error:
         code = _flushed(int(error.code or 0))
     except BaseException:  # noqa: BLE001 (printed whole; Python's exit code 1 would say "regression")
-        click.echo(_harmless(traceback.format_exc()), err=True)
+        _tell(traceback.format_exc())
         click.echo(
             "agent-perf: this is a bug in agent-perf; please report it with the above", err=True
         )
@@ -42,11 +42,13 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
     sys.exit(code)
 
 
-def _harmless(text: str) -> str:
+def _tell(text: str) -> None:
+    """Print *text*, parts of which an application may have said."""
     # Patterns are compiled where something is wrong, and not for each command.
+    from agent_perf.cli.output import say
     from agent_perf.scrubbing import harmless
 
-    return harmless(text)
+    say(harmless(text))
 
 
 def _flushed(code: int) -> int:

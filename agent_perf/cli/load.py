@@ -112,10 +112,10 @@ def _search(
     def told(probe: Probe) -> None:
         tried.append(probe)
         if sys.stderr.isatty():
-            say(
+            sys.stderr.write(
                 f"\r\x1b[K{format_value(probe.rate_hz, 'per_s'):>9} for {probe.for_s:g} s: "
                 f"P95 {format_value(probe.p95_ns / NS, 's')}, "
-                f"{'kept' if probe.kept else 'broken'}"
+                f"{'kept' if probe.kept else 'broken'}\n"
             )
 
     with (

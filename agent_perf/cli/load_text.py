@@ -9,6 +9,7 @@ from typing import Final
 
 from agent_perf.cli.fault_text import fault_lines
 from agent_perf.cli.live_text import live_lines
+from agent_perf.cli.output import plain
 from agent_perf.records import Capacity, LatencySummary, LoadDecision, LoadRun
 from agent_perf.stats import Direction, direction
 from agent_perf.units import NS, format_value
@@ -158,4 +159,4 @@ def _latency(summary: LatencySummary) -> str:
 
 
 def _row(name: str, text: str) -> str:
-    return f"  {name:<9} {text}".rstrip()
+    return plain(f"  {name:<9} {text}".rstrip())

@@ -37,8 +37,8 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line for people on standard error."""
-    click.echo(text, err=True)
+    """Print *text* for people on standard error; no terminal obeys it."""
+    click.echo("\n".join(map(plain, text.expandtabs().split("\n"))), err=True)
 
 
 def warn(text: str) -> None:

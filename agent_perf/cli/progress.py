@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from agent_perf.cli.output import plain
 from agent_perf.suite import Event
 
 
@@ -33,7 +34,7 @@ class LineProgress:
                 self._done[commit] = 0
             if event.kind == "failed" and event.failure is not None:
                 message = event.failure.message.replace("\n", " ")
-                self.say(f"{commit[:8]}  {event.failure.benchmark!r} failed: {message}")
+                self.say(f"{commit[:8]}  {event.failure.benchmark!r} failed: {plain(message)}")
             if event.kind in {"run", "kept", "failed"} and commit in self._found:
                 self._done[commit] += 1
                 if self._done[commit] == self._found[commit]:

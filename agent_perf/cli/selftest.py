@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from agent_perf.cli.output import print_json, say
+from agent_perf.cli.output import plain, print_json, say
 from agent_perf.cli.project import open_project
 from agent_perf.errors import BrokenError, NothingMeasuredError
 from agent_perf.records import Tier
@@ -76,7 +76,7 @@ def run_selftest(patterns: Sequence[str], options: SelftestOptions) -> int:
         print_json([_as_json(trial) for trial in trials])
     else:
         for line in selftest_lines(trials, options.times):
-            click.echo(line)
+            click.echo(plain(line))
     return exit_code_of(trials)
 
 
