@@ -94,6 +94,7 @@ def validate(options: ValidateOptions) -> int:
                 "scenario": scenario.name,
                 "knee_hz": ground.knee_hz,
                 "cpu_ns": ground.fit.costs.ns,
+                "cpu_factors": ground.factors,
                 "cpu_mean_ns": ground.fit.mean_ns,
                 "rates": errors,
                 "error_max": error_max,

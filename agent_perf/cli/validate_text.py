@@ -27,14 +27,24 @@ def lines_of(
     """Return the lines that tell of *errors* at each rate."""
     fit = ground.fit
     names = [*QUANTILES, "throughput"]
-    head = ["rate", "of the limit", "core busy", "waited", *(_title(name) for name in names)]
+    head = [
+        "rate",
+        "of the limit",
+        "core busy",
+        "CPU time",
+        "waited",
+        *(_title(name) for name in names),
+    ]
+    times = ", ".join(f"{factor:.2f} at {share:.0%}" for share, factor in ground.factors)
+    words = (
+        f"{ground.scenario.name}: it carries {ground.knee_hz:.0f}/s. Alone, a request takes "
+        f"{fit.mean_ns / 1e6:.2f} ms of CPU time; times {times} of the limit. Live, then the error "
+        "of what was predicted: the median of the rounds, and the least and largest. CPU time: how "
+        "far costs are off. Waited: the share of the time in which the process could have run, and "
+        "others did."
+    )
     lines = [
-        (
-            f"{ground.scenario.name}: it carries {ground.knee_hz:.0f}/s; a request takes "
-            f"{fit.mean_ns / 1e6:.2f} ms of CPU time. Live, then the error of what was predicted: "
-            "the median of the rounds, and the least and largest. Waited: the share of the time in "
-            "which the process could have run, and others did."
-        ),
+        words,
         "",
         *_table(head, [_row(one, names) for one in errors]),
         "",
@@ -99,6 +109,7 @@ def write_page(path: Path, lines: Sequence[str], mark: str = "rates") -> None:
 
 def _row(one: RateError, names: Sequence[str]) -> list[str]:
     cells = [f"{one.rate_hz:.0f}/s", f"{one.knee_ratio:.0%}", f"{one.busy_ratio:.0%}"]
+    cells.append(f"{(one.cost_ratio - 1) * 100:+.0f} %")
     cells.append(f"{one.waited_ratio:.1%}")
     return cells + [_cell(one.predictions[name]) for name in names]
 

@@ -22,6 +22,8 @@ from agent_perf.sim.cpu_calls import CallMeter
 
 COSTS_FILE: Final = "cpu_costs.json"
 _KIB: Final = 1024
+STREAMED: Final = "llm_tokens_streamed"
+"""Price of a token when it comes, in place of ``llm_tokens_out``, which all have at the end."""
 
 
 class CpuMode(enum.Enum):
@@ -147,6 +149,12 @@ class CpuCharging:
         """Charge for *amount* units of work *name*, if operations are charged for."""
         if self.mode is CpuMode.OPERATIONS:
             self.spend(self.costs.of(name, amount))
+
+    @property
+    def token_work(self) -> Callable[[int], None] | None:
+        """What charges for tokens as a stream brings them; None if they have no such price."""
+        ns = self.costs.ns.get(STREAMED, 0) if self.mode is CpuMode.OPERATIONS else 0
+        return (lambda tokens: self.spend(ns * tokens)) if ns else None
 
     def spend(self, ns: int) -> None:
         """Charge *ns* in any mode but NONE."""

@@ -283,6 +283,8 @@ class World:
         from agent_perf.sim import SimLlm
 
         llm = self._host("llm", SimLlm(self.http, self.draws, self.witness))
+        if self._charging is not None:
+            llm.token_work = self._charging.token_work
         if self._egress is not None:
             llm.watch_tools()
         return llm

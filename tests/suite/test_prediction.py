@@ -14,7 +14,7 @@ from agent_perf import World, scenario
 from agent_perf.errors import TooFewSamplesError, UsageError
 from agent_perf.load import Poisson
 from agent_perf.records import LatencySummary, LoadRun
-from agent_perf.sim import CpuCosts, CpuMode
+from agent_perf.sim import CpuCosts, CpuMode, llm
 from agent_perf.suite import Ask, Request, run_load
 from agent_perf.suite.prediction import (
     Observed,
@@ -198,6 +198,38 @@ def test_a_request_is_charged_for() -> None:
     run = run_load(_sleep, Poisson(rate_hz=1, for_s=9), cpu=CpuMode.OPERATIONS, costs=costs)
 
     assert 17_000_000 == run.latency.p50_ns
+
+
+@scenario("prediction.stream")
+async def _stream(world: World) -> AsyncIterator[Request]:
+    """Nine tokens, in chunks of one, four and four, each token 2 ms after the one before."""
+    world.llm.script(llm.text(tokens=9, ttft=0.010, itl=0.002))
+    async with world.llm.openai() as client:
+
+        async def request(ask: Ask) -> str:
+            stream = await client.chat.completions.create(
+                model="gpt-4o-mini", messages=[{"role": "user", "content": "hi"}], stream=True
+            )
+            async for _ in stream:
+                pass
+            return "done"
+
+        yield request
+
+
+def test_tokens_are_worked_on_while_the_next_ones_come() -> None:
+    """Only the last chunk's work makes an answer later; more work than there is time adds up."""
+
+    def latency_ns(token_ns: int) -> int:
+        costs = CpuCosts(ns={"llm_tokens_streamed": token_ns}, ns_per_kib={}, ns_per_call=0)
+        shape = Poisson(rate_hz=1, for_s=5)
+        return run_load(_stream, shape, cpu=CpuMode.OPERATIONS, costs=costs).latency.max_ns
+
+    free_ns = latency_ns(0)
+
+    assert 4_000_000 == latency_ns(1_000_000) - free_ns
+    # From the second chunk on, 8 ms after the first, the work of 3 ms a token is all there is.
+    assert 16_000_000 == latency_ns(3_000_000) - free_ns
 
 
 @pytest.mark.parametrize(

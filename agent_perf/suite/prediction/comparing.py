@@ -25,12 +25,14 @@ class Pair:
         virtual: In virtual time.
         busy_ratio: Share of a core that the live process took.
         waited_ratio: Share of the time in which it could have run, and others did.
+        cost_ratio: What costs say of its CPU time, over what it took.
     """
 
     live: LoadRun
     virtual: LoadRun
     busy_ratio: float = 0.0
     waited_ratio: float = 0.0
+    cost_ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class RateError:
         knee_ratio: The same over the highest rate that is carried.
         busy_ratio: Share of a core that the live process took, median.
         waited_ratio: Share of the time in which it could have run, and others did, median.
+        cost_ratio: What costs say of its CPU time, over what it took, median.
         request_count: In all rounds.
         round_count: How many there were.
         predictions: By name.
@@ -79,6 +82,7 @@ class RateError:
     knee_ratio: float
     busy_ratio: float
     waited_ratio: float
+    cost_ratio: float
     request_count: int
     round_count: int
     predictions: Mapping[str, Prediction]
@@ -119,6 +123,7 @@ def errors_at(rate_hz: float, knee_hz: float, pairs: Sequence[Pair]) -> RateErro
         knee_ratio=rate_hz / knee_hz,
         busy_ratio=statistics.median(pair.busy_ratio for pair in pairs),
         waited_ratio=statistics.median(pair.waited_ratio for pair in pairs),
+        cost_ratio=statistics.median(pair.cost_ratio for pair in pairs),
         request_count=sum(pair.live.latency.count for pair in pairs),
         round_count=len(pairs),
         predictions={one.name: one for one in found},

@@ -4,21 +4,25 @@ Runs the same requests in real and in virtual time, with what work costs here.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
-from agent_perf.errors import NothingMeasuredError, UsageError
+import numpy as np
+
+from agent_perf.errors import UsageError
 from agent_perf.load import Poisson
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
-from agent_perf.sim import CpuMode, LatencyTable, costs_for
+from agent_perf.sim import CpuCosts, CpuMode, LatencyTable, costs_for
+from agent_perf.sim.cpu import STREAMED
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.prediction.comparing import Pair, PathError, RateError, errors_at, paths_of
-from agent_perf.suite.prediction.fitting import Fit, fit_costs
+from agent_perf.suite.prediction.fitting import REQUEST, Fit, fit_costs
+from agent_perf.suite.prediction.live_round import live_round
 from agent_perf.suite.prediction.observing import Watcher, tables_from
 from agent_perf.suite.runner import run_scenario
 from agent_perf.units import NS
@@ -26,7 +30,8 @@ from agent_perf.units import NS
 _OVERLOAD: Final = 2.0
 """Times the rate that the CPU bears: enough to keep it busy all the time."""
 _KNEE_ROUNDS: Final = 3
-_SCHEDSTAT: Final = Path("/proc/self/schedstat")
+_LOW_ROUNDS: Final = 3
+_LOW_SHARE: Final = 0.25
 _LEARN_SEED: Final = 9_001
 """Other requests than those that are predicted: what is learned by heart predicts nothing."""
 
@@ -67,22 +72,35 @@ class Groundwork:
 
     Attributes:
         scenario: With the latencies of the services here.
-        fit: What its work costs.
+        fit: What its work costs when it is asked one at a time.
         tables: Those latencies, by operation.
         knee_hz: The highest rate that is carried: answers a second when more is asked.
+        factors: Share of the limit to how many times that costs are: a busy loop finds several
+            things to do at each wake-up, and its caches warm. Ascending, from 0 to 1.
     """
 
     scenario: Scenario
     fit: Fit
     tables: Mapping[str, LatencyTable]
     knee_hz: float
+    factors: tuple[tuple[float, float], ...]
+
+    def costs_at(self, share: float) -> CpuCosts:
+        """Return what its work costs at *share* of the limit, between what was measured."""
+        shares, factors = zip(*self.factors, strict=True)
+        factor = float(np.interp(share, shares, factors))
+        ns = {name: round(ns * factor) for name, ns in self.fit.costs.ns.items()}
+        # As they come, beside the next ones' way, and not all at the end.
+        if "llm_tokens_out" in ns:
+            ns[STREAMED] = ns.pop("llm_tokens_out")
+        return replace(self.fit.costs, ns=ns)
 
 
 def lay_groundwork(
     scenario: Scenario, plan: PredictionPlan, tell: Callable[[str], None]
 ) -> Groundwork:
     """
-    Return what *scenario*'s requests cost here, asked one at a time, and how many are carried.
+    Return what *scenario*'s requests cost here, alone and at a low load, and how many are carried.
 
     Raises:
         BrokenError: If it raised, or its services are not there.
@@ -99,18 +117,40 @@ def lay_groundwork(
     tables = tables_from(watcher.waits_ns)
     borne_hz = NS / fit.mean_ns
     tell(f"a request takes {fit.mean_ns / 1e6:.2f} ms of CPU time: a core bears {borne_hz:.0f}/s")
-    rates = []
+    rates, full = [], []
     for number in range(_KNEE_ROUNDS):
-        live = _live(scenario, borne_hz * _OVERLOAD, plan.requests, plan.seed + number)
+        live = live_round(scenario, borne_hz * _OVERLOAD, plan.requests, plan.seed + number)
         rates.append(live.run.throughput_hz)
+        # It is busy to the last answer.
+        full.append(live.busy_ratio * live.run.duration_ns / _spent_by(fit.costs, live.run))
     knee_hz = sorted(rates)[len(rates) // 2]
     tell(f"asked for more than it carries, it answered {knee_hz:.0f}/s")
+    low = []
+    for number in range(_LOW_ROUNDS):
+        live = live_round(scenario, _LOW_SHARE * knee_hz, plan.requests, _LEARN_SEED + 1 + number)
+        low.append(live.cpu_ns / _spent_by(fit.costs, live.run))
+    factors = ((0.0, 1.0), (_LOW_SHARE, statistics.median(low)), (1.0, statistics.median(full)))
+    told = ", ".join(f"{times:.2f} at {share:.0%}" for share, times in factors)
+    tell(f"beside what it costs alone, work costs {told} of that")
     return Groundwork(
         scenario=replace(scenario, tables={**tables, **scenario.tables}),
         fit=fit,
         tables=tables,
         knee_hz=knee_hz,
+        factors=factors,
     )
+
+
+def _spent_by(costs: CpuCosts, run: LoadRun) -> int:
+    """Return what *costs* say that *run* took of the CPU, in ns; at least 1."""
+    own_ns = costs.of(REQUEST, run.latency.count)
+    return max(1, own_ns + sum(costs.of(name, amount) for name, amount in run.counts.items()))
+
+
+def _predicted_ns(ground: Groundwork, rate_hz: float, run: LoadRun) -> int:
+    costs = ground.costs_at(rate_hz / ground.knee_hz)
+    streamed_ns = costs.of(STREAMED, run.counts.get("llm_tokens_out", 0))
+    return streamed_ns + _spent_by(costs, run)
 
 
 def predict(
@@ -127,7 +167,7 @@ def predict(
     for number in range(plan.rounds):
         for rate_hz in rates:
             seed = plan.seed + number
-            live = _live(ground.scenario, rate_hz, plan.requests, seed)
+            live = live_round(ground.scenario, rate_hz, plan.requests, seed)
             virtual = _virtual(ground, rate_hz, plan.requests / rate_hz, seed)
             pairs[rate_hz].append(
                 Pair(
@@ -135,6 +175,7 @@ def predict(
                     virtual=virtual,
                     busy_ratio=live.busy_ratio,
                     waited_ratio=live.waited_ratio,
+                    cost_ratio=_predicted_ns(ground, rate_hz, live.run) / max(1, live.cpu_ns),
                 )
             )
             tell(
@@ -154,40 +195,8 @@ def predict_long(
     Raises:
         BrokenError: As in lay_groundwork.
     """
-    live = _live(ground.scenario, rate_hz, round(rate_hz * live_s), seed)
+    live = live_round(ground.scenario, rate_hz, round(rate_hz * live_s), seed)
     return paths_of(live.run, _virtual(ground, rate_hz, virtual_s, seed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _LiveRound:
-    """A live run, and the shares of a core that its process took, and waited for."""
-
-    run: LoadRun
-    busy_ratio: float
-    waited_ratio: float
-
-
-def _live(scenario: Scenario, rate_hz: float, requests: int, seed: int) -> _LiveRound:
-    begin_s, begin_cpu_s, begin_wait_s = time.perf_counter(), time.process_time(), _waited_s()
-    shape = Poisson(rate_hz=rate_hz, for_s=requests / rate_hz)
-    run = run_load(scenario, shape, tier=Tier.LIVE, seed=seed)
-    spent_s = time.perf_counter() - begin_s
-    if not run.latency.count:
-        raise NothingMeasuredError(f"{scenario.name}: no request arrived at {rate_hz:g}/s")
-    return _LiveRound(
-        run=run,
-        busy_ratio=(time.process_time() - begin_cpu_s) / spent_s,
-        waited_ratio=(_waited_s() - begin_wait_s) / spent_s,
-    )
-
-
-def _waited_s() -> float:
-    """Return how long this process could have run, and did not; 0 where nobody tells."""
-    # Source: Linux, Documentation/scheduler/sched-stats, /proc/<pid>/schedstat.
-    try:
-        return int(_SCHEDSTAT.read_text(encoding="ascii").split()[1]) / NS
-    except (OSError, IndexError):
-        return 0.0
 
 
 def _virtual(ground: Groundwork, rate_hz: float, for_s: float, seed: int) -> LoadRun:
@@ -195,6 +204,6 @@ def _virtual(ground: Groundwork, rate_hz: float, for_s: float, seed: int) -> Loa
         ground.scenario,
         Poisson(rate_hz=rate_hz, for_s=for_s),
         cpu=CpuMode.OPERATIONS,
-        costs=ground.fit.costs,
+        costs=ground.costs_at(rate_hz / ground.knee_hz),
         seed=seed,
     )

@@ -68,7 +68,10 @@ def course_of(
 
 
 def stream_of(
-    course: Course, chunks: Sequence[bytes], ended: Callable[[int], None]
+    course: Course,
+    chunks: Sequence[bytes],
+    ended: Callable[[int], None],
+    work: Callable[[int], None] | None = None,
 ) -> TokenStream | BrokenStream:
     """
     Return the body that sends *chunks*, one for each piece; the first is due at once.
@@ -78,15 +81,16 @@ def stream_of(
         chunks: What.
         ended: Called once with the number of tokens sent, when the body was read to its end
             or closed before.
+        work: As of TokenStream.
     """
     cut = course.cut_index
     if cut is None:
-        return TokenStream(chunks, course.gaps_ns, course.sizes, ended)
+        return TokenStream(chunks, course.gaps_ns, course.sizes, ended, work)
     assert course.broken is not None
     assert cut > 0
     broken = course.broken
     rest = chunks[cut][: len(chunks[cut]) // 2] if broken.mid_event else b""
-    begun = TokenStream(chunks[:cut], course.gaps_ns[:cut], course.sizes[:cut], ended)
+    begun = TokenStream(chunks[:cut], course.gaps_ns[:cut], course.sizes[:cut], ended, work)
     return BrokenStream(begun, rest, lambda: break_off(broken))
 
 

@@ -37,6 +37,7 @@ class Delivery:
         till: Who bills.
         witness: Who is told.
         note_failure: Called if the client does not get all of it.
+        work: Charges for the CPU time of tokens; None: they cost none.
     """
 
     call: Call
@@ -48,6 +49,7 @@ class Delivery:
     till: Till
     witness: Witness
     note_failure: Callable[[], None]
+    work: Callable[[int], None] | None = None
 
     async def deliver(self) -> Reply:
         """
@@ -61,7 +63,8 @@ class Delivery:
             return Reply(headers=JSON_HEADERS + self.headers, content=await self._whole())
         await self._begin()
         chunks = self.call.chunks(self.head, self.spoken, self.usage)
-        stream = stream_of(self.course, chunks, partial(self._ended, sim_loop().now_ns))
+        ended = partial(self._ended, sim_loop().now_ns)
+        stream = stream_of(self.course, chunks, ended, self.work)
         return Reply(headers=SSE_HEADERS + self.headers, content=stream)
 
     async def _whole(self) -> bytes:
@@ -79,6 +82,8 @@ class Delivery:
             self.note_failure()
             raise
         self.call.finished(self.head, self.spoken)
+        if self.work is not None:
+            self.work(self.usage.output)
         return content
 
     async def _begin(self) -> None:

@@ -79,7 +79,10 @@ class SimLlm:
 
     Attributes:
         tools: What becomes of the tools that it calls, once `watch_tools` was called.
+        token_work: Charges for the CPU time of so many tokens as they come; None: nobody does.
     """
+
+    token_work: Callable[[int], None] | None = None
 
     def __init__(
         self,
@@ -309,6 +312,7 @@ class SimLlm:
             till=self._till,
             witness=witness,
             note_failure=self._scripts.failure_of(turn, chat),
+            work=self.token_work,
         ).deliver()
 
     def _admit(self, api: Api, tokens: int) -> tuple[tuple[str, str], ...]:
