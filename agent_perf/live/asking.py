@@ -17,6 +17,8 @@ from agent_perf.scrubbing import scrubbed
 
 ANSWER_BYTES_MAX: Final = 16 << 20
 """Of a longer answer no more is read, and it is an error."""
+# Of others, and of one in another, 32 KiB may be gigabytes before anybody can count them.
+_PACKED: Final = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class Asker:
             timeout=None,  # noqa: S113
             transport=transport,
             trust_env=False,
+            headers={"accept-encoding": "gzip, deflate"},
         )
         self._keep_content = keep_content
 
@@ -135,6 +138,9 @@ class Asker:
         ) as response:
             heard.status = response.status_code
             heard.content_type = response.headers.get("content-type", "")
+            packed = response.headers.get("content-encoding", "").lower()
+            if packed not in _PACKED:
+                return "content", f"it is packed as {packed[:40]!r}; want gzip, deflate or as it is"
             async for piece in response.aiter_bytes():
                 heard.content += piece
                 if heard.first_s is None and _is_first(request, heard.content):

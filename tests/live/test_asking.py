@@ -123,3 +123,24 @@ def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "ANSWER_BYTES_MAX", 10)
 
     assert "too_long" == asked(NamedRequest(), answering(200, b"x" * 11)).error
+
+
+@pytest.mark.parametrize("packed", ["zstd", "br", "gzip, gzip", "\x01"])
+def test_what_may_be_a_bomb_is_not_unpacked(packed: str) -> None:
+    """
+    32 KiB of zstd may be 2 GiB of zeros, and so may a gzip in a gzip: nobody asked for them.
+    """
+
+    async def bomb(request: httpx.Request) -> httpx.Response:
+        assert "gzip, deflate" == request.headers["accept-encoding"]
+
+        async def never() -> AsyncIterator[bytes]:
+            raise AssertionError("it was read")
+            yield b""
+
+        return httpx.Response(200, headers={"content-encoding": packed}, content=never())
+
+    answer = asked(NamedRequest(), bomb)
+
+    assert ("content", 0) == (answer.error, answer.size_bytes)
+    assert "want gzip, deflate or as it is" in answer.detail
