@@ -1,7 +1,7 @@
 """Events, and the Redis stream that they wait in."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,18 @@ async def take(redis: Redis, consumer: str, *, count: int, wait_ms: int) -> list
     return _events(row for _, rows in found or () for row in rows)
 
 
-async def take_unfinished(redis: Redis, consumer: str, *, count: int) -> list[Event]:
-    """Return events that *consumer* took before, and never acknowledged: it was stopped."""
-    found = await redis.xreadgroup(GROUP, consumer, {STREAM: "0"}, count=count)
-    return _events(row for _, rows in found or () for row in rows if row[1])
+async def unfinished(redis: Redis, consumer: str, *, page: int) -> AsyncIterator[Event]:
+    """Yield all events that *consumer* took before, and never acknowledged: it was stopped."""
+    after = "0"
+    while True:
+        found = await redis.xreadgroup(GROUP, consumer, {STREAM: after}, count=page)
+        rows = [row for _, rows in found or () for row in rows]
+        # What the stream has dropped meanwhile has no fields any more.
+        for event in _events(row for row in rows if row[1]):
+            yield event
+        if len(rows) < page:
+            return
+        after = rows[-1][0]
 
 
 async def acknowledge(redis: Redis, events: Iterable[Event]) -> None:

@@ -81,8 +81,8 @@ class Worker:
 
     async def _read_unfinished(self) -> None:
         await events.open_group(self._redis)
-        for event in await events.take_unfinished(
-            self._redis, self._settings.consumer, count=self._settings.queue_max
+        async for event in events.unfinished(
+            self._redis, self._settings.consumer, page=self._settings.queue_max
         ):
             await self._queue.put(event)
 

@@ -6,7 +6,7 @@ import json
 
 from agent_perf.sim import Reply
 from benchmarks import delivery
-from event_worker.events import GROUP, STREAM, publish
+from event_worker.events import GROUP, STREAM, open_group, publish, take
 from event_worker.worker import Settings, Worker
 
 HOOK = "http://hooks.example/events"
@@ -70,3 +70,27 @@ def test_an_outage_of_redis_is_survived(world):
     run = world.run(delivery.redis_goes_away)
 
     assert run.success_ratio > 0.8
+
+
+async def test_all_that_was_unfinished_is_sent(world):
+    seen = []
+
+    async def hook(request):
+        seen.extend(event["data"]["n"] for event in json.loads(request.content))
+        return Reply(status=204)
+
+    world.http.mount("hooks.example", hook)
+    redis = world.redis.client(decode_responses=True)
+    await open_group(redis)
+    for n in range(25):
+        await publish(redis, "order.placed", {"n": n})
+    await take(redis, "worker-1", count=25, wait_ms=1)  # by one that was killed then
+    async with world.http.client() as http:
+        worker = Worker(redis, http, Settings(webhook_url=HOOK, queue_max=10))
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(2)
+        worker.stop()
+        await running
+    await redis.aclose()
+
+    assert sorted(seen) == list(range(25))
