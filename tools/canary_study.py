@@ -183,7 +183,8 @@ def any_time(look: int, times: tuple[float, ...], tests: int) -> tuple[float, fl
         ratio = 3 * times[look] / times[-1]
         bound = math.sqrt((1 + 1 / ratio) * (math.log1p(ratio) + 2 * math.log(1 / (2 * miss))))
         found.append(math.erfc(bound / math.sqrt(2)) / 2)
-    return found[0], found[1]
+    # Where nothing can be told yet the bound is beyond what Student's t is right for.
+    return max(found[0], 1e-8), max(found[1], 1e-8)
 
 
 RULES = {"ours": ours, "any time": any_time, "peeking": peeking, "as if independent": ours}
@@ -275,6 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--for", dest="length_s", type=float, default=300.0)
     parser.add_argument("--harm", action="append", choices=tuple(HARMS), help="Only these columns.")
+    parser.add_argument("--traffic", default="", metavar="TEXT", help="Only rows that hold it.")
     parser.add_argument("--rule", choices=tuple(RULES), default="ours", help="Another one.")
     given = parser.parse_args(arguments)
     harms = {name: harm for name, harm in HARMS.items() if name in (given.harm or HARMS)}
@@ -290,6 +292,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print("| traffic | " + " | ".join(harms) + " |")
         for name, traffic in TRAFFIC.items():
+            if given.traffic not in name:
+                continue
             row = [cell(given.runs, traffic, harm, pool, **settings) for harm in harms.values()]
             print(f"| {name} | " + " | ".join(row) + " |", flush=True)
     return 0

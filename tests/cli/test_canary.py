@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 
 import agent_perf.report
+from agent_perf.cli import canary as verb
 from agent_perf.cli.canary import (
     CanaryOptions,
     judge_candidate,
@@ -21,6 +23,7 @@ from agent_perf.cli.canary import (
 )
 from agent_perf.config import Config, NamedRequest
 from agent_perf.errors import ConfigError, UsageError
+from agent_perf.live.canary import Answer, CanaryPlan, CanaryResult, SideSeen, StepResult
 from tests.cli.command import agent_perf as run
 
 NO_LIMITS = {"latency.p95": None, "latency.p99": "off", "error_ratio": None}
@@ -86,7 +89,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def canary(
     folder: Path, stable: str, candidate: str, *more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run one short step of a canary."""
+    """Run one short step of a canary. Medians are robust where the machine is busy, P95 are not."""
     options = ("--steps", "50", "--rate", "60", "--for", "26", "--warm-up", "0")
     return run(
         folder, "canary", "--stable", stable, "--candidate", candidate, *options, *more, **TOKEN
@@ -99,7 +102,7 @@ def test_a_candidate_as_good_is_promoted(start: Start, tmp_path: Path) -> None:
     Exit code 0, a document that its schema accepts, and a page of Markdown.
     """
     done = canary(
-        tmp_path, start(0.02), start(0.02), "--p95", "+400%", "--errors", "+20%",
+        tmp_path, start(0.2), start(0.2), "--p50", "+400%", "--p95", "off", "--errors", "+20%",
         "--format", "json", "--markdown", "told.md",
     )  # fmt: skip
     told = json.loads(done.stdout)
@@ -108,7 +111,7 @@ def test_a_candidate_as_good_is_promoted(start: Start, tmp_path: Path) -> None:
     jsonschema.validate(told, SCHEMA)
     assert ("promote", True, 0) == (told["outcome"], told["successful"], told["exit_code"])
     assert {"fine"} == {one["answer"] for one in told["steps"][0]["findings"]}
-    assert told["steps"][0]["stable"]["requests"] in {487, 780}
+    assert told["steps"][0]["stable"]["requests"] in {487, 488, 780}
     assert "## Canary: promote" in (tmp_path / "told.md").read_text()
 
 
@@ -117,10 +120,10 @@ def test_a_slow_candidate_is_rolled_back(start: Start, tmp_path: Path) -> None:
     """
     Exit code 1, and the last line says why.
     """
-    done = canary(tmp_path, start(0.02), start(0.3), "--p95", "+20%")
+    done = canary(tmp_path, start(0.02), start(1.5), "--p50", "+50%", "--p95", "off")
 
     assert 1 == done.returncode, done.stderr
-    assert "ROLL BACK: surely worse at 50 %: latency.p95" in done.stdout.splitlines()[-1]
+    assert "ROLL BACK: surely worse at 50 %: latency.p50" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -144,14 +147,48 @@ def test_a_failing_candidate_is_rolled_back_and_tells_no_secret(
 @pytest.mark.slow
 def test_what_is_not_known_is_held(start: Start, tmp_path: Path) -> None:
     """
-    Exit code 4 for limits that so few requests cannot tell; 0 with --undecided pass.
+    Exit code 4 for limits that so few requests cannot tell.
     """
     pair = start(0.02), start(0.02)
-    done = canary(tmp_path, *pair, "--p95", "off", "--errors", "+0.1%")
-    passed = canary(tmp_path, *pair, "--p95", "off", "--errors", "+0.1%", "--undecided", "pass")
+    done = canary(tmp_path, *pair, "--p95", "off", "--errors", "+0.1%", "--for", "16")
 
-    assert (4, 0) == (done.returncode, passed.returncode)
+    assert 4 == done.returncode, done.stderr
     assert "HOLD: neither surely fine nor surely worse in error_ratio" in done.stdout
+
+
+def test_what_is_not_known_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With --undecided pass a hold is successful, as a job of a rollout's early step wants it; a
+    roll-back never is.
+    """
+    side = SideSeen(requests=1, failed=0, errors={}, detail="", p50_s=None, p95_s=None, p99_s=None)
+
+    async def ended(plan: CanaryPlan, _pair: object, _tell: object) -> CanaryResult:
+        step = StepResult(
+            number=1,
+            share=0.5,
+            answer=answer,
+            length_s=16.0,
+            stable=side,
+            candidate=side,
+            findings=(),
+        )
+        return CanaryResult(stable="a", candidate="b", steps=(step,), planned=len(plan.steps))
+
+    monkeypatch.setattr(verb, "roll_out", ended)
+    monkeypatch.setattr(verb, "requests_of", lambda *_: ())
+    codes = {}
+    for answer in Answer:
+        for undecided in (None, "pass"):
+            local = options(
+                stable="http://localhost", candidate="http://localhost", undecided=undecided
+            )
+            codes[answer.value, undecided] = judge_candidate((), local)
+
+    assert {
+        ("fine", None): 0, ("fine", "pass"): 0, ("open", None): 4, ("open", "pass"): 0,
+        ("worse", None): 1, ("worse", "pass"): 1,
+    } == codes  # fmt: skip
 
 
 @pytest.mark.slow
@@ -162,7 +199,7 @@ def test_without_the_stable_service_there_is_no_answer(start: Start, tmp_path: P
     done = canary(tmp_path, "http://127.0.0.1:9", start(0.02))
 
     assert 3 == done.returncode
-    assert "answered none of 487 requests" in done.stderr
+    assert re.search("answered none of 48[78] requests", done.stderr)
 
 
 def options(**given: object) -> CanaryOptions:
