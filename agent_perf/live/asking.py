@@ -13,12 +13,11 @@ from typing import Final, Self
 import httpx
 
 from agent_perf.live.request import ReadyRequest
+from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
 
 ANSWER_BYTES_MAX: Final = 16 << 20
 """Of a longer answer no more is read, and it is an error."""
-# Of others, and of one in another, 32 KiB may be gigabytes before anybody can count them.
-_PACKED: Final = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class Asker:
             timeout=None,  # noqa: S113
             transport=transport,
             trust_env=False,
-            headers={"accept-encoding": "gzip, deflate"},
+            headers=ACCEPTED,
         )
         self._keep_content = keep_content
 
@@ -111,6 +110,8 @@ class Asker:
                 error, detail = await self._exchange(request, heard, begin_s)
         except TimeoutError:
             error, detail = "timeout", f"no whole answer within {request.timeout_s:g} s"
+        except httpx.DecodingError as failure:
+            error, detail = "content", scrubbed(str(failure), request.secrets)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
             told = scrubbed(str(failure), request.secrets)
             error, detail = "network", f"{type(failure).__name__}: {told}".rstrip(": ")
@@ -138,10 +139,7 @@ class Asker:
         ) as response:
             heard.status = response.status_code
             heard.content_type = response.headers.get("content-type", "")
-            packed = response.headers.get("content-encoding", "").lower()
-            if packed not in _PACKED:
-                return "content", f"it is packed as {packed[:40]!r}; want gzip, deflate or as it is"
-            async for piece in response.aiter_bytes():
+            async for piece in unpacked(response):
                 heard.content += piece
                 if heard.first_s is None and _is_first(request, heard.content):
                     heard.first_s = time.perf_counter() - begin_s

@@ -22,6 +22,7 @@ from agent_perf.live.calibration.sampling import Sampler
 from agent_perf.live.calibration.spending import Purse
 from agent_perf.live.calibration.streaming import Arrival, Stream, token_waits
 from agent_perf.live.calibration.telling import failures_told
+from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
 from agent_perf.sim.services.llm.prices import Price
 
@@ -117,7 +118,7 @@ async def collect_model(
     with failures_told("model", url, OSError, httpx.HTTPError, TimeoutError):
         async with httpx.AsyncClient(
             base_url=url,
-            headers=headers,
+            headers={**ACCEPTED, **headers},
             timeout=None,  # noqa: S113 (each answer has a limit of its own)
             trust_env=False,
             transport=transport,
@@ -237,7 +238,7 @@ class _Event:
 async def _events(response: httpx.Response) -> AsyncIterator[list[_Event]]:
     """Yield the events of a stream, those together that arrived together."""
     rest, size_bytes = b"", 0
-    async for piece in response.aiter_bytes():
+    async for piece in unpacked(response):
         size_bytes += len(piece)
         if size_bytes > _ANSWER_BYTES_MAX:
             raise BrokenError(f"the answer is longer than {_ANSWER_BYTES_MAX:,} bytes")
@@ -266,7 +267,7 @@ def _event(data: bytes) -> _Event:
 
 async def _refusal(response: httpx.Response, question: ModelQuestion) -> str:
     begin = b""
-    async for piece in response.aiter_bytes():
+    async for piece in unpacked(response):
         begin += piece
         if len(begin) >= _DETAIL_BYTES_MAX:
             break

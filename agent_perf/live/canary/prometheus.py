@@ -14,6 +14,7 @@ import msgspec
 
 from agent_perf.errors import BrokenError, UsageError
 from agent_perf.live.canary.counters import Series
+from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
 
 ANSWER_BYTES_MAX: Final = 64 << 20
@@ -50,7 +51,11 @@ class Prometheus:
     def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._shown = scrubbed(url)
         self._client = httpx.AsyncClient(
-            base_url=url.rstrip("/"), timeout=_TIMEOUT_S, transport=transport, trust_env=False
+            base_url=url.rstrip("/"),
+            headers=ACCEPTED,
+            timeout=_TIMEOUT_S,
+            transport=transport,
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -78,7 +83,7 @@ class Prometheus:
             try:
                 return self._read(*await self._post(form), selector)
             except httpx.HTTPError as error:
-                if last:
+                if last or isinstance(error, httpx.DecodingError):
                     told = scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
                     raise BrokenError(
                         f"the Prometheus at {self._shown} does not answer ({told})"
@@ -89,7 +94,7 @@ class Prometheus:
     async def _post(self, form: dict[str, str]) -> tuple[int, bytes]:
         content = bytearray()
         async with self._client.stream("POST", "/api/v1/query", data=form) as response:
-            async for piece in response.aiter_bytes():
+            async for piece in unpacked(response):
                 content += piece
                 if len(content) > ANSWER_BYTES_MAX:
                     raise BrokenError(
