@@ -27,6 +27,8 @@ _AT_ONCE: Final = 16
 _COMMAND_S: Final = 60.0
 _OUTPUT_BYTES_MAX: Final = 64 << 20
 _SHOWN: Final = 5
+_BUSY: Final = 429
+_SICK: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,13 +198,24 @@ async def _asked(
     async def is_there(index: int) -> bool:
         async with turns:
             answer = await asker.ask(with_id(read, ledger.id_of(index)))
-        if answer.status is None:
+        if not _tells(answer):
             raise BrokenError(f"{read.name} cannot be read: {answer.error}: {answer.detail}")
         return answer.is_good
 
-    async with asyncio.TaskGroup() as group:
-        asked = {index: group.create_task(is_there(index)) for index in wanted}
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = {index: group.create_task(is_there(index)) for index in wanted}
+    except ExceptionGroup as errors:
+        # The first has ended all of them; in a group nobody would know it for what it is.
+        raise errors.exceptions[0] from None
     return {index: 1 for index, task in asked.items() if task.result()}
+
+
+def _tells(answer: Answer) -> bool:
+    """Return whether *answer* says if a write is there; that of a sick service does not."""
+    if answer.error not in {"", "status", "content"}:
+        return False
+    return answer.is_good or not (answer.status == _BUSY or (answer.status or 0) >= _SICK)
 
 
 async def _told(ledger: Ledger, command: str, addresses: Mapping[str, str]) -> dict[int, int]:

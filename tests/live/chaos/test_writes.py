@@ -169,6 +169,38 @@ def test_a_sick_service_tells_nothing() -> None:
     assert "list cannot be read: status: 503: down" == found.problem
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_is_sick_has_lost_nothing(status: int) -> None:
+    """
+    Asked for each id, too: an error is no word that a write is not there.
+    """
+    ledger = _ledger()
+    read = ready("one", NamedRequest(path="/orders/{n}"), {})
+    found = _read(ledger, SAID, read, lambda _: httpx.Response(status, text="down"))
+
+    assert f"one cannot be read: status: {status}: down" == found.problem
+
+
+def test_a_service_that_is_not_there_yet_is_asked_again() -> None:
+    """
+    Asked for each id, too: nobody at the address is a reason, and no crash.
+    """
+    ledger = _ledger()
+    read = ready("one", NamedRequest(path="/orders/{n}"), {})
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) <= 4:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200)
+
+    assert "network" in _read(ledger, SAID, read, answer).problem
+    asked.clear()
+    said = ChaosWrites(request="order", read="one", within_s=30)
+    assert [0, 1, 2, 3] == sorted(_read(ledger, said, read, answer).times)
+
+
 def test_late_writes_are_waited_for() -> None:
     """
     What is not there yet is asked for again, until it is or the time for that is over.
