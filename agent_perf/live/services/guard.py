@@ -33,7 +33,8 @@ def main() -> None:
     """Carry out the order."""
     # A terminal interrupts all of its processes; the one who asked stops the server in order.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN, which the server would inherit: what sets no handler would hear no SIGTERM.
+        signal.signal(number, lambda *_: None)
     parent = os.getppid()
     orders = sys.stdin.fileno()
     first, _, rest = _first_line(orders).partition(b"\n")
@@ -48,8 +49,11 @@ def main() -> None:
         return
     _say(str(server.pid))
     assert server.stdout is not None
-    end = _watch(server, server.stdout.fileno(), log, rest, parent)
-    _end(server, order["stop_signal"], order["grace_s"])
+    try:
+        end = _watch(server, server.stdout.fileno(), log, rest, parent)
+    finally:
+        # Also if its log cannot be written any more: a full disk, a folder that somebody removed.
+        _end(server, order["stop_signal"], order["grace_s"])
     log.keep_rest(server.stdout.fileno())
     if end == "ended":
         _say(f"= {server.returncode}")

@@ -108,17 +108,23 @@ def _found(service: Service, url: str) -> ServiceAddress:
 
 def _redis_at(url: str) -> str:
     """Return what answers at *url*."""
-    client = redis.Redis.from_url(
-        url,
-        socket_timeout=_ANSWER_S,
-        socket_connect_timeout=_ANSWER_S,
-        decode_responses=True,
-        # By default it asks for seconds on end, also with a wrong password.
-        retry=Retry(NoBackoff(), 0),
-    )
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_timeout=_ANSWER_S,
+            socket_connect_timeout=_ANSWER_S,
+            decode_responses=True,
+            # By default it asks for seconds on end, also with a wrong password.
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise UsageError(f"redis service at {shown_url(url)}: {scrubbed(str(error))}") from None
     try:
         facts = client.info("server")
         return f"Redis {facts.get('redis_version', '?')}"
+    except TypeError as error:
+        # An option that it does not know is told no sooner than by the first connection.
+        raise UsageError(f"redis service at {shown_url(url)}: {scrubbed(str(error))}") from None
     except redis.RedisError as error:
         password = urlsplit(url).password
         secrets = (password, unquote(password)) if password else ()

@@ -35,9 +35,12 @@ def scratch_folder() -> Iterator[Path]:
     """
     folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{secrets.token_hex(6)}"
     folder.mkdir(mode=0o700)
-    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    # It gets its name when it is locked: who sweeps just then takes no lock for an abandoned one.
+    unnamed = folder / f"{_LOCK}.new"
+    lock = os.open(unnamed, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        unnamed.rename(folder / _LOCK)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

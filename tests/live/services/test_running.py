@@ -234,3 +234,18 @@ def _wait_until(is_so) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [("socket_timeout=soon", "socket_timeout"), ("colour=red", "colour")]
+)
+def test_an_option_that_redis_does_not_know_is_told(option: str, told: str) -> None:
+    """It is the address that is wrong, and its password is not told."""
+    chosen = {Service.REDIS: f"redis://:geheim12@127.0.0.1:1/0?{option}"}
+
+    with (
+        pytest.raises(UsageError, match=rf"redis://127\.0\.0\.1:1/0: .*{told}") as caught,
+        live_services(chosen, [Service.REDIS]),
+    ):
+        pass
+    assert "geheim12" not in str(caught.value)
