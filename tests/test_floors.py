@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
         ("gate/policy.py", "import asv", "Only doors and the asv plugin know asv BROKEN"),
         ("load/driver.py", "import respx", "Only the simulation knows the mocks BROKEN"),
         ("cli/run.py", "import distributed", "Only the fleet knows Dask BROKEN"),
+        ("live/load/running.py", "import locust", "Only its own processes know Locust BROKEN"),
     ],
 )
 def test_a_broken_floor_is_caught(tmp_path, file, line, contract) -> None:

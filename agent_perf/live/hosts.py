@@ -73,6 +73,10 @@ def _hosts(url: str) -> list[str]:
         return []
     if not parts.hostname:
         return []
+    place = parts.netloc.rpartition("@")[2]
+    if "," in place:
+        # To PostgreSQL's clients these are several; a second one may hide behind the first's port.
+        return [place]
     # A path is a socket of this machine.
     options = [] if parts.scheme in {"http", "https"} else parse_qsl(parts.query)
     further = [

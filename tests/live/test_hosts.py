@@ -71,6 +71,7 @@ def test_a_named_host_is_allowed() -> None:
         ("postgresql://127.0.0.1/shop?hostaddr=10.0.0.1", "10.0.0.1"),
         ("postgresql://127.0.0.1/shop?service=prod", "prod"),
         ("postgresql://127.0.0.1,example.com/shop", "127.0.0.1,example.com"),
+        ("postgresql://me@127.0.0.1:1,example.com:2/shop", "127.0.0.1:1,example.com:2"),
         ("redis://example.com:6379/0", "example.com"),
     ],
 )

@@ -62,7 +62,7 @@ def scrape_gap_s(series: Sequence[Series]) -> float | None:
 
 def bucket_bounds(series: Sequence[Series], told: str) -> frozenset[float]:
     """
-    Return the upper bounds of the buckets in *series*.
+    Return the upper bounds of the buckets in *series*, those above 0.
 
     Raises:
         BrokenError: If there is one without a bound, or not the infinite one; it tells *told*.
@@ -75,7 +75,8 @@ def bucket_bounds(series: Sequence[Series], told: str) -> frozenset[float]:
         ) from None
     if math.inf not in bounds:
         raise BrokenError(f'{told} has no bucket le="+Inf": it is no histogram')
-    return bounds
+    # Nothing is as fast as 0 s: what is counted there is counted by the next bound, too.
+    return frozenset(bound for bound in bounds if bound > 0)
 
 
 def side_of(

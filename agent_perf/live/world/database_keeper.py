@@ -85,7 +85,7 @@ class DatabaseKeeper:
                 timeout=_TIMEOUT_S,
                 server_settings={"application_name": self.name},
             )
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             raise UsageError(
                 f"PostgreSQL at {shown}: {type(error).__name__}: {error}; start one, or say where "
                 "it is: --database-url postgresql://user@host:5432/postgres"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
@@ -43,7 +43,7 @@ class LiveRedis:
     def __init__(self, url: str, loop: Any, witness: Witness) -> None:
         self._loop = loop
         self._witness = witness
-        self._parts = urlsplit(url)
+        self._parts = named_by_path(urlsplit(url))
         if not self._parts.hostname:
             raise UsageError(
                 f"Redis at {shown_url(url)}: a run in real time listens in on TCP connections; "
@@ -52,7 +52,7 @@ class LiveRedis:
         self._shown = shown_url(url)
         self._mark = f"agent-perf-{secrets.token_hex(6)}"
         self._keeper, self.db = self._claim()
-        self._options = parse_url(url)
+        self._options = parse_url(urlunsplit(self._parts))
         base = self._options.pop("connection_class", redis.asyncio.Connection)
         kind = type("LiveRedisConnection", (LiveRedisConnection, base), {"service": self})
         self.connection_class: type[redis.asyncio.Connection] = kind
@@ -155,6 +155,17 @@ class LiveRedis:
         # Its run was killed, and could not tidy up.
         keeper.flushdb()
         return True
+
+
+def named_by_path(parts: SplitResult) -> SplitResult:
+    """Return a URL that names its database by its path, as redis-py's may by ``?db=3`` as well."""
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    named = [value for key, value in options if key == "db"]
+    if not named:
+        return parts
+    # To redis-py it comes before the path: left there, each database that is tried would be it.
+    rest = urlencode([(key, value) for key, value in options if key != "db"])
+    return parts._replace(path=f"/{named[0]}", query=rest)
 
 
 class LiveRedisConnection:

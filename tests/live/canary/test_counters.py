@@ -48,6 +48,15 @@ def test_a_counter_that_is_no_number_is_told() -> None:
         increases([series((0, 1), (1, math.nan))], 0.0, 2.0, 2)
 
 
+def test_a_bucket_for_no_time_at_all_is_none() -> None:
+    """
+    Its requests are those of the next bound; a quantile of 0 s has no logarithm.
+    """
+    buckets = [series((0, 0), (1, 9), le=bound) for bound in ("-1", "0", "0.1", "+Inf")]
+
+    assert {0.1, math.inf} == bucket_bounds(buckets, "a_bucket")
+
+
 def test_buckets_become_cells() -> None:
     """
     Counts up to a bound become counts between bounds; failures are never more than requests.
