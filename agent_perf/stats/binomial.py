@@ -35,7 +35,10 @@ def share_limits(count: float, total: float, miss_probability: float) -> tuple[f
     if not 0 < total < math.inf or not 0 <= count <= total or not 0 < miss_probability < 0.5:
         raise SampleError(f"{count} of {total} at {miss_probability}; want a share, and (0, 0.5)")
     low = 0.0 if count == 0 else beta_quantile(miss_probability, count, total - count + 1)
-    high = 1.0 if count == total else beta_quantile(1 - miss_probability, count + 1, total - count)
+    if count == total:
+        return low, 1.0
+    # From its other end, for its distance to 1 may be smaller than a number near 1 is known to.
+    high = 1.0 - beta_quantile(miss_probability, total - count, count + 1)
     return low, high
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_perf.errors import SampleError
@@ -36,6 +36,8 @@ def test_limits_are_those_of_the_tables(count: int, total: int, low: float, high
     part=st.floats(0, 1),
     miss=st.sampled_from([0.1, 0.01, 1e-4, 1e-7]),
 )
+@example(total=18, part=17 / 18, miss=1e-7)
+@example(total=80, part=79 / 80, miss=1e-7)
 def test_limits_are_where_the_tail_is_as_small_as_asked(
     total: int, part: float, miss: float
 ) -> None:

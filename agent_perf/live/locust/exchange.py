@@ -13,6 +13,7 @@ from geventhttpclient.useragent import CompatResponse
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, LocustUserAgent
 
 from agent_perf.live.asking import ANSWER_BYTES_MAX
+from agent_perf.live.locust.bounded import TooLongError
 from agent_perf.live.locust.clock import now_ns
 from agent_perf.live.request import ReadyRequest
 from agent_perf.scrubbing import scrubbed
@@ -36,10 +37,6 @@ class _TooLate(Exception):
     """The whole answer did not come in time."""
 
 
-class _TooLong(Exception):
-    """The answer is longer than we read."""
-
-
 def exchange(agent: LocustUserAgent, base: str, request: ReadyRequest) -> Told:
     """
     Return what becomes of *request*; what the service does wrong is an answer, too.
@@ -55,7 +52,7 @@ def exchange(agent: LocustUserAgent, base: str, request: ReadyRequest) -> Told:
             return _exchange(agent, base, request)
     except _TooLate:
         return Told("timeout", f"no whole answer within {request.timeout_s:g} s")
-    except _TooLong:
+    except TooLongError:
         return Told("too_long", f"more than {ANSWER_BYTES_MAX:,} bytes")
     except FAILURE_EXCEPTIONS as failure:
         cause = getattr(failure, "original", None) or failure
@@ -113,7 +110,7 @@ def _read_stream(raw: HTTPSocketResponse, request: ReadyRequest, heard: _Heard) 
             heard.first_ns = now_ns()
         if len(heard.content) > ANSWER_BYTES_MAX:
             raw.release()
-            raise _TooLong
+            raise TooLongError
     heard.content += raw.read()
 
 
@@ -124,14 +121,21 @@ def _read_whole(response: CompatResponse, heard: _Heard) -> None:
         content += piece
         if len(content) > ANSWER_BYTES_MAX:
             raw.release()
-            raise _TooLong
+            raise TooLongError
     raw.release()
     if _encoding(response):
-        unpacker = zlib.decompressobj(_ANY_WINDOW)
-        content = bytearray(unpacker.decompress(bytes(content), ANSWER_BYTES_MAX + 1))
-        if len(content) > ANSWER_BYTES_MAX:
-            raise _TooLong
+        content = _unpacked(bytes(content))
     heard.content = content
+
+
+def _unpacked(packed: bytes) -> bytearray:
+    unpacker = zlib.decompressobj(_ANY_WINDOW)
+    content = bytearray(unpacker.decompress(packed, ANSWER_BYTES_MAX + 1))
+    if len(content) > ANSWER_BYTES_MAX:
+        raise TooLongError
+    if packed and not unpacker.eof:
+        raise zlib.error("the compressed answer ends before its end")
+    return content
 
 
 def _encoding(response: CompatResponse) -> str:

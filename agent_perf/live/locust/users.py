@@ -16,6 +16,7 @@ from locust.contrib.fasthttp import LocustUserAgent
 from locust.env import Environment
 from locust.exception import StopUser
 
+from agent_perf.live.locust.bounded import bound
 from agent_perf.live.locust.channel import Channel
 from agent_perf.live.locust.clock import now_ns
 from agent_perf.live.locust.exchange import exchange
@@ -26,7 +27,7 @@ from agent_perf.units import NS
 
 _READ_RECORDS: Final = 4096
 _ID_STEP: Final = 1 << 32
-_ANY_STATUS: Final = frozenset(range(100, 600))
+_ANY_STATUS: Final = frozenset(range(1_000))
 
 
 class Crew:
@@ -108,7 +109,7 @@ def user_class(crew: Crew | None) -> type[FastHttpUser]:
             agent = self.client.client
             # Which status is a good one, the request says.
             vars(agent)["valid_response_codes"] = _ANY_STATUS
-            _retry_once(agent.clientpool, crew.target.base)
+            _prepare(agent.clientpool, crew.target.base)
             number = crew.join()
             crew.channel.go.wait()
             if crew.plan.users:
@@ -121,10 +122,12 @@ def user_class(crew: Crew | None) -> type[FastHttpUser]:
     return Visitor
 
 
-def _retry_once(pool: HTTPClientPool, base: str) -> None:
+def _prepare(clients: HTTPClientPool, base: str) -> None:
+    pool = clients.get_client(base)._connection_pool
+    bound(pool)
     # The client tries as often as it may have connections, in case all of them are stale: with
     # 300, one GET to a server that hangs up at once was 302.
-    pool.get_client(base)._connection_pool.size = 0
+    pool.size = 0
 
 
 def _send_what_arrives(crew: Crew, agent: LocustUserAgent) -> None:

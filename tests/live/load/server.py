@@ -3,7 +3,8 @@ A service with known delays and faults, in a process of its own: prints its port
 
 Paths: /ok, /slow?ms=20, /sse (0.05 s to the first event, 0.15 s to the end), /503, /gone (hangs up),
 /cut (promises ten bytes, sends two), /cut-stream, /packed (gzip), /big, /silent, /echo (the request's
-head), /stall?ms=1000 (all stop for so long), /die.
+head), /stall?ms=1000 (all stop for so long), /die, /endless-head, /endless-line, /cut-packed (gzip without
+its end).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Service(asyncio.Protocol):
             self.rest = rest[length:]
             self.serve(head)
 
-    def serve(self, head: bytes) -> None:  # noqa: C901 (a case for each path)
+    def serve(self, head: bytes) -> None:  # noqa: C901, PLR0912 (a case for each path)
         parts = urlsplit(head.split(b" ")[1].decode())
         wait_s = float(parse_qs(parts.query).get("ms", ["0"])[0]) / 1000
         match parts.path:
@@ -56,6 +57,14 @@ class Service(asyncio.Protocol):
                 self.transport.close()
             case "/packed":
                 self.say(gzip.compress(b"well packed"), more=b"content-encoding: gzip\r\n")
+            case "/cut-packed":
+                body = gzip.compress(b"well packed" * 100)[:-12]
+                self.say(body, more=b"content-encoding: gzip\r\n")
+            case "/endless-head" | "/endless-line":
+                piece = b"x-more: " + b"y" * 65_000
+                is_head = parts.path == "/endless-head"
+                self.transport.write(b"HTTP/1.1 200 OK\r\n" + (b"" if is_head else b"\r\ndata: "))
+                self.task = asyncio.ensure_future(self.pour(piece + b"\r\n" * is_head))
             case "/big":
                 self.say(b"x" * (17 << 20))
             case "/silent":
@@ -70,6 +79,12 @@ class Service(asyncio.Protocol):
     def say(self, body: bytes, status: bytes = b"200 OK", more: bytes = b"") -> None:
         head = b"HTTP/1.1 %s\r\n%scontent-length: %d\r\n\r\n" % (status, more, len(body))
         self.transport.write(head + body)
+
+    async def pour(self, piece: bytes) -> None:
+        while not self.transport.is_closing():
+            if self.transport.get_write_buffer_size() < 1 << 20:
+                self.transport.write(piece)
+            await asyncio.sleep(0)
 
     async def stream(self, *, is_cut: bool) -> None:
         def piece(data: bytes) -> None:

@@ -83,6 +83,29 @@ def test_both_ways_of_asking_agree(service, monkeypatch) -> None:
     assert "hunter2" not in str(run)
 
 
+@pytest.mark.parametrize("path", ["/endless-head", "/endless-line"])
+def test_what_never_ends_is_ended(path) -> None:
+    """
+    Headers, or a line, without an end are cut off by size or by time, and the load ends.
+    """
+    endless = NamedRequest(path=path, stream=True, timeout_s=2)
+    with served() as url:
+        run = load(url, Constant(rate_hz=2, for_s=1), {"endless": endless})
+
+    assert 2 == run.offered == sum(run.errors.values())
+    assert set(run.errors) <= {"timeout", "too_long"}
+    assert [] == left_behind()
+
+
+def test_a_packed_answer_without_its_end_is_no_answer(service) -> None:
+    """
+    What was lost of a compressed body may be most of it.
+    """
+    run = load(service, Constant(rate_hz=2, for_s=1), {"cut": NamedRequest(path="/cut-packed")})
+
+    assert {"network": 2} == dict(run.errors)
+
+
 def test_known_delays(service) -> None:
     """
     No latency is shorter than the service's own delay, and half of them are little longer;
