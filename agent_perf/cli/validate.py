@@ -25,6 +25,7 @@ from agent_perf.records import Tier
 from agent_perf.suite import Scenario, run_load
 from agent_perf.suite.prediction import (
     Groundwork,
+    PathError,
     PredictionPlan,
     RateError,
     lay_groundwork,
@@ -83,9 +84,12 @@ def validate(options: ValidateOptions) -> int:
     logged: list[str] = []
     with tallied_logs(logged), _services_of(scenario):
         ground = lay_groundwork(scenario, plan, say)
-        if is_long:
-            return _long(ground, options, error_max)
-        errors = predict(ground, plan, say)
+        rate_hz = options.rate_hz or _DEFAULT_SHARE * ground.knee_hz
+        paths = _predicted_long(ground, rate_hz, options) if is_long else ()
+        errors = () if is_long else predict(ground, plan, say)
+    # What is printed inside is counted, and not shown.
+    if is_long:
+        return _tell_long(ground, rate_hz, paths, options, error_max)
     beyond = [one for one in errors if _is_off(one, error_max, judged_to)]
     lines = lines_of(ground, errors, error_max=error_max, judged_to=judged_to)
     if options.form == "json":
@@ -122,28 +126,35 @@ def _code(beyond: Sequence[RateError]) -> int:
     return OFF
 
 
-def _long(ground: Groundwork, options: ValidateOptions, error_max: float) -> int:
+def _predicted_long(
+    ground: Groundwork, rate_hz: float, options: ValidateOptions
+) -> tuple[PathError, ...]:
     assert options.live_for_s is not None
     assert options.virtual_for_s is not None
-    rate_hz = options.rate_hz or _DEFAULT_SHARE * ground.knee_hz
-    errors = predict_long(
+    return predict_long(
         ground,
         rate_hz,
         live_s=options.live_for_s,
         virtual_s=options.virtual_for_s,
         seed=options.seed,
     )
+
+
+def _tell_long(
+    ground: Groundwork,
+    rate_hz: float,
+    errors: Sequence[PathError],
+    options: ValidateOptions,
+    error_max: float,
+) -> int:
+    lines = long_lines(rate_hz, errors, options.live_for_s or 0.0, options.virtual_for_s or 0.0)
     if options.form == "json":
         print_json({"rate_hz": rate_hz, "knee_hz": ground.knee_hz, "paths": errors})
     else:
-        for line in long_lines(rate_hz, errors, options.live_for_s, options.virtual_for_s):
+        for line in lines:
             click.echo(line)
     if options.page is not None:
-        write_page(
-            options.page,
-            long_lines(rate_hz, errors, options.live_for_s, options.virtual_for_s),
-            mark="long",
-        )
+        write_page(options.page, lines, mark="long")
     found = [one.error_ratio(_JUDGED) for one in errors if one.path]
     return OFF if any(abs(one) > error_max for one in found if one is not None) else 0
 
