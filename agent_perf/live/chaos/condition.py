@@ -64,7 +64,8 @@ class Condition:
         if self.metric == "success_ratio":
             return sample.good / sample.asked
         if self.metric == "error_ratio":
-            return 1 - sample.good / sample.asked
+            # Not 1 - good / asked: 1 of 1000 would come to a little more than 0.1 %.
+            return (sample.asked - sample.good) / sample.asked
         rank = math.ceil(_QUANTILES[self.metric] * sample.asked)
         return sample.latencies_s[rank - 1] if rank <= sample.good else math.inf
 

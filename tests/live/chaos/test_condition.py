@@ -32,6 +32,16 @@ def test_conditions_are_read(text: str, expected: Condition) -> None:
     assert expected == parse_condition(text, "steady")
 
 
+@pytest.mark.parametrize("asked", [50, 200, 1000])
+def test_a_share_of_errors_that_is_the_limit_is_within_it(asked: int) -> None:
+    """
+    As many as were allowed are not more than that.
+    """
+    sample = Sample(asked=asked, good=asked - 1, latencies_s=(0.1,) * (asked - 1))
+
+    assert [] == broken([parse_condition(f"error_ratio <= {100 / asked}%", "steady")], sample)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
