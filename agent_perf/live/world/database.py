@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 from sqlalchemy import event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.asyncpg import (
@@ -23,11 +22,14 @@ from sqlalchemy.dialects.postgresql.asyncpg import (
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from agent_perf.live.world.database_keeper import DatabaseKeeper
+from agent_perf.errors import UsageError
 from agent_perf.sim import Witness
 from agent_perf.sim.services.db_pool import IN_USE, connections_max, note_holders, waiting_pool
 from agent_perf.sim.services.db_prepared import Prepared
 from agent_perf.sim.services.db_statement import Effect, understand
+
+if TYPE_CHECKING:
+    from agent_perf.live.world.database_keeper import DatabaseKeeper
 
 CONNECT: Final = "db.connect"
 STATEMENT: Final = "db.statement"
@@ -42,12 +44,15 @@ class LiveDatabase:
         url: ``postgresql://user@host:port/database``: where to begin; the run gets its own.
         loop: The run's.
         witness: Told of connects, statements, waits and what requests hold.
+
+    Raises:
+        UsageError: If the driver is not installed, or nobody answers there.
     """
 
     def __init__(self, url: str, loop: Any, witness: Witness) -> None:
         self.witness = witness
         self.loop = loop
-        self._keeper = DatabaseKeeper(url)
+        self._keeper = _keeper_at(url)
         self._through: tuple[str, int] | None = None
         self._pool_class = waiting_pool(witness)
 
@@ -89,6 +94,8 @@ class LiveDatabase:
                 "pool_timeout": pool_timeout,
             }
         registry.register("postgresql.counted", __name__, "CountedDialect")
+        import asyncpg
+
         # asyncpg reads its own URL: SQLAlchemy would hand it options that it does not know so.
         connect = partial(asyncpg.connect, self.url, **engine_kwargs.pop("connect_args", {}))
         engine = create_async_engine(
@@ -116,6 +123,18 @@ class LiveDatabase:
         self._keeper.close()
 
 
+def _keeper_at(url: str) -> DatabaseKeeper:
+    # Here, and not above: scenarios without a database run without its driver.
+    try:
+        from agent_perf.live.world.database_keeper import DatabaseKeeper
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"a database of the tier 'live' needs the package {error.name!r}; "
+            "pip install 'agent-perf[postgres]'"
+        ) from error
+    return DatabaseKeeper(url)
+
+
 class CountedDialect(PGDialect_asyncpg):
     """SQLAlchemy's own for asyncpg."""
 
@@ -127,6 +146,8 @@ class CountedDbapi(AsyncAdapt_asyncpg_dbapi):
     """What SQLAlchemy takes for the driver's module; connections of it are counted."""
 
     def __init__(self, service: LiveDatabase) -> None:
+        import asyncpg
+
         super().__init__(asyncpg)  # type: ignore[no-untyped-call]  # SQLAlchemy's.
         self.service = service
 
