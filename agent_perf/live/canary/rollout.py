@@ -57,6 +57,11 @@ async def roll_out(plan: CanaryPlan, pair: Pair, tell: Tell) -> CanaryResult:
         UsageError: If a step is too short or has too many requests.
         BrokenError: If the stable service answers nothing: there is nothing to compare with.
     """
+    if plan.warm_up_s * plan.steps[0].rate_hz > REQUESTS_MAX:
+        raise UsageError(
+            f"a warm-up of {plan.warm_up_s:g} s at {plan.steps[0].rate_hz:g}/s; want at most "
+            f"{REQUESTS_MAX:,} requests: a lower --rate, or a shorter --warm-up"
+        )
     for _, step in plan.chosen:
         look_times(step.length_s)
         if step.length_s * step.total_hz > REQUESTS_MAX:
