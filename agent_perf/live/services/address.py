@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from agent_perf.errors import ConfigError
 
@@ -69,9 +69,9 @@ class ServiceAddress:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be told."""
+        """What must not be told: the password as the URL spells it, and as services hear it."""
         password = urlsplit(self.url).password
-        return (password,) if password else ()
+        return tuple(dict.fromkeys((password, unquote(password)))) if password else ()
 
 
 def chosen_services(

@@ -67,3 +67,18 @@ def test_an_address_shows_no_password() -> None:
     assert "ServiceAddress(redis://h:1/0: Redis 7)" == repr(address)
     assert ("pw",) == address.secrets
     assert "postgresql:///d" == shown_url("postgresql:///d?password=pw")
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("redis://h:1/0", ()),
+        ("redis://:geheim@h:1/0", ("geheim",)),
+        ("redis://:ge%40heim@h:1/0", ("ge%40heim", "ge@heim")),
+    ],
+)
+def test_a_password_is_a_secret_in_either_spelling(url: str, secrets: tuple[str, ...]) -> None:
+    """A service that repeats it does so without the escapes of its URL."""
+    address = ServiceAddress(service=_REDIS, url=url, about="Redis", is_embedded=False)
+
+    assert secrets == address.secrets
