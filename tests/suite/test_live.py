@@ -123,6 +123,41 @@ def test_a_database_of_redis_that_is_somebodys_is_left_alone(monkeypatch, redis_
             client.delete("mine")
 
 
+def test_the_database_of_an_urls_query_is_the_one(monkeypatch, redis_url) -> None:
+    """A database that is named in the query is guarded as one in the path is."""
+    server = redis_url.rpartition("/")[0]
+    monkeypatch.setenv("AGENT_PERF_REDIS_URL", f"{server}?db=10")
+    with redis.Redis.from_url(f"{server}/10") as client:
+        client.set("mine", "x", ex=60)
+        try:
+            with pytest.raises(UsageError, match="database 10 holds keys"):
+                run_scenario(rows, 1, commit="worktree", tier=Tier.LIVE)
+            assert b"x" == client.get("mine")
+        finally:
+            client.delete("mine")
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "names"),
+    [
+        ("AGENT_PERF_REDIS_URL", "/abc", "'abc' is no database's number"),
+        ("AGENT_PERF_REDIS_URL", "/-1", "'-1' is no database's number|out of range"),
+        ("AGENT_PERF_REDIS_URL", "/3?db=x", "'db'"),
+        ("AGENT_PERF_DATABASE_URL", "?sslmode=bogus", "sslmode.*--database-url"),
+    ],
+)
+def test_odd_addresses_are_refused(
+    variable, url, names, monkeypatch, redis_url, postgres_url
+) -> None:
+    """A URL that nobody can follow is an error of whoever wrote it, told by what is odd."""
+    is_redis = variable == "AGENT_PERF_REDIS_URL"
+    begin = redis_url.rpartition("/")[0] if is_redis else postgres_url
+    monkeypatch.setenv(variable, f"{begin}{url}")
+
+    with pytest.raises(AgentPerfError, match=names):
+        run_scenario(rows, 1, commit="worktree", tier=Tier.LIVE)
+
+
 def _left(postgres_url: str) -> list[str]:
     async def names() -> list[str]:
         connection = await asyncpg.connect(postgres_url)

@@ -112,6 +112,11 @@ class LiveRedis:
 
     def _claim(self) -> tuple[redis.Redis, int]:
         path = self._parts.path.strip("/")
+        if path and not path.isdecimal():
+            raise UsageError(
+                f"Redis at {self._shown}: {path!r} is no database's number; want "
+                "redis://host:6379/15, or no number for the last one that is empty"
+            )
         candidates = [int(path)] if path.isdigit() else list(range(15, -1, -1))
         for db in candidates:
             keeper = self._keeper_of(db)
