@@ -118,9 +118,19 @@ class DatabaseKeeper:
                 await self._filler.execute(renumber)
 
     async def _drop(self) -> None:
+        drop = f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)'
         try:
-            if self._filler is not None:
+            if self._filler is not None and not self._filler.is_closed():
                 await self._filler.close()
-            await self._keeper.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+            if self._keeper.is_closed():
+                # The server was started again meanwhile, say.
+                self._keeper = await asyncpg.connect(self._first_url, timeout=_TIMEOUT_S)
+            await self._keeper.execute(drop)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise BrokenError(
+                f"PostgreSQL at {shown_url(self._first_url)} went away during the run: "
+                f"{type(error).__name__}: {error}; the next run there drops {self.name}"
+            ) from error
         finally:
-            await self._keeper.close()
+            if not self._keeper.is_closed():
+                await self._keeper.close()

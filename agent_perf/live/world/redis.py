@@ -14,7 +14,7 @@ import redis.asyncio
 from redis.asyncio.connection import parse_url
 from redis.exceptions import RedisError
 
-from agent_perf.errors import UsageError
+from agent_perf.errors import BrokenError, UsageError
 from agent_perf.live.services import shown_url
 from agent_perf.live.world.redis_tap import RedisTap
 from agent_perf.live.world.route import Route
@@ -103,10 +103,20 @@ class LiveRedis:
         return now_ns
 
     def close(self) -> None:
-        """Empty the database, and leave."""
+        """
+        Empty the database, and leave.
+
+        Raises:
+            BrokenError: If the server went away meanwhile.
+        """
         self._loop.routes.pop(self.address(), None)
         try:
             self._keeper.flushdb()
+        except RedisError as error:
+            raise BrokenError(
+                f"Redis at {self._shown} went away during the run: {error}; what the run left in "
+                f"database {self.db} is removed by the next run there"
+            ) from error
         finally:
             self._keeper.close()
 
