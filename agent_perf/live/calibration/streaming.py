@@ -70,6 +70,8 @@ def _tokens(stream: Stream) -> Iterator[int]:
         return
     # Otherwise a token is so many bytes, as the bill has it on average.
     total_bytes = sum(arrival.size_bytes for arrival in stream.arrivals)
+    # A bill may lie, and each token of it takes a place in memory: none is shorter than a byte.
+    said = min(said, total_bytes)
     heard = before = 0
     for arrival in stream.arrivals:
         heard += arrival.size_bytes

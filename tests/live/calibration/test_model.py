@@ -151,6 +151,16 @@ def test_pieces_of_many_tokens_share_their_wait() -> None:
     assert [10, 10, 10, 10, 10] == token_waits(thought)
 
 
+def test_a_bill_that_lies_takes_no_memory() -> None:
+    """
+    Of a bill with more tokens than there were bytes, there are as many tokens as bytes.
+    """
+    arrivals = tuple(Arrival(at_ns=at_ns, events=1, size_bytes=4) for at_ns in (0, 8))
+    stream = Stream(first_ns=7, arrivals=arrivals, prompt_tokens=1, output_tokens=10**18)
+
+    assert [2, 2, 2, 2] == token_waits(stream)
+
+
 @settings(max_examples=30)
 @given(
     gaps=st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 40)), min_size=2, max_size=15),
