@@ -42,9 +42,10 @@ def increases(series: Sequence[Series], begin_s: float, end_s: float, batches: i
     """
     found = np.zeros(batches)
     for one in series:
+        for at_s, value in one.samples:
+            if not math.isfinite(value):
+                raise BrokenError(f"a counter is {value} at {at_s}: {dict(one.labels)}")
         for (_, before), (at_s, after) in zip(one.samples, one.samples[1:], strict=False):
-            if not math.isfinite(after):
-                raise BrokenError(f"a counter is {after} at {at_s}: {dict(one.labels)}")
             batch = min(int((at_s - begin_s) / (end_s - begin_s) * batches), batches - 1)
             found[max(batch, 0)] += after - before if after >= before else after
     return found

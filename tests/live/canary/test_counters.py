@@ -46,6 +46,9 @@ def test_a_counter_that_is_no_number_is_told() -> None:
     """
     with pytest.raises(BrokenError, match="a counter is nan"):
         increases([series((0, 1), (1, math.nan))], 0.0, 2.0, 2)
+    # All that was ever counted would look as if it had come just now.
+    with pytest.raises(BrokenError, match="a counter is nan"):
+        increases([series((0, math.nan), (1, 1e9))], 0.0, 2.0, 2)
 
 
 def test_a_bucket_for_no_time_at_all_is_none() -> None:
