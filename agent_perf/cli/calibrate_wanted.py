@@ -130,8 +130,8 @@ def _requests(
     reading = tuple(one for one in found if one.method in _SAFE_METHODS and not one.stream)
     if not reading:
         raise UsageError(
-            "no [requests.NAME] of the configuration is a GET; write one, as docs/configuration.md "
-            "tells, or name one of another method with --request"
+            "no [requests.NAME] of the configuration is a GET; write one, [requests.health] with "
+            'path = "/health", or name one of another method with --request'
         )
     return reading
 

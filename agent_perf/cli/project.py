@@ -69,8 +69,8 @@ def open_project(start: Path, *, needs_benchmarks: bool = True) -> Project:
     config = load_config(repository.root)
     if needs_benchmarks and not (repository.root / config.benchmarks).is_dir():
         raise UsageError(
-            f"no benchmark package {config.benchmarks!r} in {repository.root}; make one with a "
-            "scenario in it (see the README), or name another as `benchmarks` in the configuration"
+            f"no benchmark package {config.benchmarks!r} in {repository.root}; `agent-perf "
+            "init` writes one, or name another as `benchmarks` in the configuration"
         )
     return Project(
         repository=repository,

@@ -67,8 +67,16 @@ class Worker:
 
         Raises:
             UsageError: If it cannot be started.
-            BrokenError: If it is not ready in time.
+            BrokenError: If it is not ready in time, or somebody else answers in its place.
         """
+        # A server that was left running would keep the port: it would pass for the worker, and
+        # the experiment would tell how well it bears faults that it never sees.
+        if self._said.ready and await self._probe():
+            raise BrokenError(
+                f"worker {self.name}: {self._said.ready} is answered before the worker is "
+                "started; end what runs there, or experiment on that: without command, with its "
+                "pid_file"
+            )
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
         self._task = asyncio.get_running_loop().create_task(self._supervise())

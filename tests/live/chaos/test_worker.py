@@ -266,3 +266,21 @@ def test_a_stale_file_kills_nobody(tmp_path: Path, content: str, message: str) -
 
     with pytest.raises(BrokenError, match=message):
         asyncio.run(story())
+
+
+def test_nobody_passes_for_a_worker(tmp_path: Path) -> None:
+    """
+    A server that was left running at the worker's port is told, and the worker is not started.
+    """
+
+    async def story() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            said = ChaosWorker(command="sleep 60", ready=f"tcp:127.0.0.1:{port}")
+            async with Worker("api", said, {}, tmp_path / "log"):
+                raise AssertionError
+
+    with pytest.raises(BrokenError, match=r"tcp:127.0.0.1:\d+ is answered before the worker"):
+        asyncio.run(story())
+    assert not (tmp_path / "log").exists()
