@@ -19,7 +19,12 @@ from agent_perf.suite.live_calibration import LIVE_SAMPLING, calibrate_live
 
 
 def run_calibration(
-    output: Path | None, *, rounds: int, live: bool = False, form: str = "text"
+    output: Path | None,
+    *,
+    rounds: int,
+    live: bool = False,
+    form: str = "text",
+    allowed: tuple[str, ...] = (),
 ) -> int:
     """
     Measure, print and write the costs to *output*, or beside the benchmarks; return 0.
@@ -29,6 +34,7 @@ def run_calibration(
         rounds: Per operation.
         live: Whether on real sockets, with real services, hosts and models included.
         form: ``text`` or ``json``.
+        allowed: Hosts of services, other than this machine, that may be filled and asked.
 
     Raises:
         UsageError: If the project has no benchmarks, or a client is not installed.
@@ -45,7 +51,7 @@ def run_calibration(
 
     try:
         if live:
-            in_real_time("live", None, project.config.services)
+            in_real_time("live", None, project.config.services, allowed)
             before = costs_for(path) if output is None else default_costs()
             sampling = Sampling(rounds=rounds, calls=LIVE_SAMPLING.calls)
             costs = calibrate_live(sampling, tell, ns_per_call=before.ns_per_call)

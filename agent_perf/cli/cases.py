@@ -35,6 +35,7 @@ class CasesOptions:
     edge: bool = True
     show_all: bool = False
     tier: str = Tier.CLIENT.value
+    allow_host: tuple[str, ...] = ()
     form: str = "text"
 
 
@@ -48,7 +49,7 @@ def check_cases(names: tuple[str, ...], options: CasesOptions) -> int:
         BrokenError: If a scenario itself raised.
     """
     project = open_project(Path.cwd())
-    in_real_time(options.tier, None, project.config.services)
+    in_real_time(options.tier, None, project.config.services, options.allow_host)
     asked = [(one, cases_of(one, options)) for one, _ in find_mix(project, names)]
     if not any(cases for _, cases in asked):
         raise NothingMeasuredError(

@@ -5,7 +5,7 @@ What verbs do otherwise at tier ``live``: its options, and where its services ar
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,7 +33,9 @@ def live_options(command: C) -> C:
     return command
 
 
-def in_real_time(tier: str, cpu: str | None, services: Mapping[Any, str]) -> bool:
+def in_real_time(
+    tier: str, cpu: str | None, services: Mapping[Any, str], allowed: Iterable[str] = ()
+) -> bool:
     """
     Return whether *tier* is that of real time; if so, its services are found from now on.
 
@@ -41,9 +43,11 @@ def in_real_time(tier: str, cpu: str | None, services: Mapping[Any, str]) -> boo
         tier: As the command line says.
         cpu: What CPU time is to be charged for; None: nobody says.
         services: ``[services]`` of the configuration, for what nobody says otherwise.
+        allowed: Hosts of services, other than this machine, that a run may fill and ask.
 
     Raises:
-        UsageError: If CPU time is to be charged for at tier ``live``.
+        UsageError: If CPU time is to be charged for at tier ``live``, or a service is on a host
+            that nobody allowed.
         ConfigError: If an address is none.
     """
     if Tier(tier) is not Tier.LIVE:
@@ -53,9 +57,14 @@ def in_real_time(tier: str, cpu: str | None, services: Mapping[Any, str]) -> boo
             f"--cpu {cpu} has no meaning at tier 'live', where work takes the time that it takes; "
             "leave it out"
         )
-    from agent_perf.live.services import VARIABLES, chosen_services
+    from agent_perf.live import require_allowed
+    from agent_perf.live.services import EMBEDDED, VARIABLES, chosen_services
 
     for service, url in chosen_services({}, services, os.environ).items():
+        if url != EMBEDDED:
+            # Without a host it is a socket of this machine, or its default port.
+            hosted = url.replace(":///", "://localhost/", 1)
+            require_allowed(hosted, allowed, "a run in real time")
         _set_variable(VARIABLES[service], url)
     return True
 

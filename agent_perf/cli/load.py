@@ -49,7 +49,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         raise UsageError("a load without a scenario; name one, or a running service by --url")
     project = open_project(Path.cwd())
     options = with_named_load(options, project.config.loads)
-    in_real_time(options.tier, options.cpu, project.config.services)
+    in_real_time(options.tier, options.cpu, project.config.services, options.allow_host)
     given = targets_of(options.targets)
     logged: list[str] = []
     with tallied_logs(logged):

@@ -27,7 +27,7 @@ from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.live import require_allowed
 from agent_perf.live.load import LiveTarget, Progress, run_live_load
 from agent_perf.load import Closed, Limits
-from agent_perf.records import LoadRun
+from agent_perf.records import LoadRun, Tier
 from agent_perf.report import Command
 from agent_perf.scrubbing import without_url_secrets
 
@@ -141,7 +141,7 @@ def refuse_without_url(options: LoadOptions) -> None:
         ("--workers", options.workers),
         ("--watch", options.watch),
         ("--think", options.think_s),
-        ("--allow-host", options.allow_host or None),
+        ("--allow-host", (options.tier != Tier.LIVE.value and options.allow_host) or None),
     ):
         if given is not None:
             raise UsageError(f"{name} has no meaning for scenarios; leave it out, or give --url")

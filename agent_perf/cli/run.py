@@ -40,6 +40,7 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
     resources_interval_s: float | None = None,
     max_cost_usd: float | None = None,
     cluster: str | None = None,
+    allow_host: tuple[str, ...] = (),
 ) -> int:
     """
     Measure *refs*, print what they came to, and return the exit code.
@@ -52,7 +53,7 @@ def run_refs(  # noqa: PLR0913 (each is an option of the verb)
     project = open_project(Path.cwd())
     commits = _commits_of(project, refs)
     mode = None if cpu is None else CpuMode(cpu)
-    if in_real_time(tier, cpu, project.config.services):
+    if in_real_time(tier, cpu, project.config.services, allow_host):
         # Side by side, runs would measure each other.
         jobs = 1
         _tell_of_real_time(cluster)

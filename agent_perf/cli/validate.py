@@ -59,6 +59,7 @@ class ValidateOptions:
     rate_hz: float | None
     seed: int
     page: Path | None
+    allow_host: tuple[str, ...]
     form: str
 
 
@@ -79,7 +80,7 @@ def validate(options: ValidateOptions) -> int:
     if options.rate_hz is not None and not is_long:
         raise UsageError("--rate goes with --live-for and --virtual-for; else give --shares")
     project = open_project(Path.cwd())
-    in_real_time(Tier.LIVE.value, None, project.config.services)
+    in_real_time(Tier.LIVE.value, None, project.config.services, options.allow_host)
     scenario = _found(project, options.scenario)
     logged: list[str] = []
     with tallied_logs(logged), _services_of(scenario):

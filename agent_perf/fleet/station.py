@@ -90,7 +90,9 @@ def carry_out(assignment: bytes) -> int:
 
 
 def _measure(wanted: Assignment, kept: Path, stop: threading.Event) -> Iterator[Event]:
-    with tempfile.TemporaryDirectory(prefix="agent-perf-") as folder:
+    # In the worker's own folder, which its nanny removes when the worker is killed.
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="agent-perf-", dir=kept) as folder:
         try:
             tree = _lay_out(wanted, kept, Path(folder) / "tree")
         except AgentPerfError as error:

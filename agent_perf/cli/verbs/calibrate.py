@@ -130,4 +130,4 @@ def verb(output: Path | None, rounds: int, live: bool, form: str, **services: An
         raise UsageError("--dry-run of what? Name --redis, --database, --http or --model")
     from agent_perf.cli.calibrate import run_calibration
 
-    end(run_calibration(output, rounds=rounds, live=live, form=form))
+    end(run_calibration(output, rounds=rounds, live=live, form=form, allowed=options.allow_hosts))

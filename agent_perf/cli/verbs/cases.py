@@ -11,7 +11,7 @@ import click
 from agent_perf.cli.completing import scenario_names
 from agent_perf.cli.exits import end
 from agent_perf.cli.live import live_options
-from agent_perf.cli.options import format_option, tier_option
+from agent_perf.cli.options import allow_host_option, format_option, tier_option
 
 
 @click.command("cases")
@@ -25,6 +25,7 @@ from agent_perf.cli.options import format_option, tier_option
 @click.option("--all", "show_all", is_flag=True, help="Print those that ended as they should, too.")
 @tier_option
 @live_options
+@allow_host_option
 @format_option
 def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     """

@@ -12,6 +12,7 @@ from agent_perf.cli.completing import ref_names
 from agent_perf.cli.exits import end
 from agent_perf.cli.live import live_options
 from agent_perf.cli.options import (
+    allow_host_option,
     cpu_option,
     format_option,
     fresh_option,
@@ -33,6 +34,7 @@ from agent_perf.cli.session_record import recorded
 @cpu_option
 @tier_option
 @live_options
+@allow_host_option
 @resources_option
 @click.option(
     "--cluster",

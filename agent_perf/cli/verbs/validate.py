@@ -12,7 +12,7 @@ import click
 from agent_perf.cli.completing import scenario_names
 from agent_perf.cli.exits import end
 from agent_perf.cli.live import live_options
-from agent_perf.cli.options import NumberRange, format_option
+from agent_perf.cli.options import NumberRange, allow_host_option, format_option
 from agent_perf.cli.session_record import recorded
 
 
@@ -82,6 +82,7 @@ from agent_perf.cli.session_record import recorded
     help="Write the table into this Markdown file, between its marks.",
 )
 @live_options
+@allow_host_option
 @format_option
 @recorded
 def verb(**options: Any) -> None:
