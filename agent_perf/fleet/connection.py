@@ -5,9 +5,11 @@ The connection with a scheduler, or a cluster of processes on this machine.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent_perf.errors import UsageError
 from agent_perf.fleet.address import ClusterAddress
@@ -15,7 +17,10 @@ from agent_perf.fleet.address import ClusterAddress
 if TYPE_CHECKING:
     from distributed import Client
 
+T = TypeVar("T")
+
 _CONNECT_S: Final = 10.0
+_GRACE_S: Final = 2.0
 _ARRIVE_S: Final = 30.0
 """How long the first worker may take to come."""
 
@@ -53,7 +58,10 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
             yield client
         return
     try:
-        client = Client(address.scheduler, timeout=_CONNECT_S, set_as_default=False)
+        client = _within(
+            lambda: Client(address.scheduler, timeout=_CONNECT_S, set_as_default=False),
+            _CONNECT_S + _GRACE_S,
+        )
     except (OSError, TimeoutError) as error:
         raise UsageError(
             f"no scheduler answers at {address}: {error}; start one with `dask scheduler`, and "
@@ -68,3 +76,25 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
                 f"`dask worker {address}`"
             ) from None
         yield client
+
+
+def _within(make: Callable[[], T], limit_s: float) -> T:
+    """
+    Return what *make* gives; a TimeoutError if that takes longer than *limit_s*.
+
+    Dask's own limit does not hold for who accepts a connection and then says nothing. The thread
+    is left behind then, which keeps no process from its end.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(make())
+        except BaseException as error:  # noqa: BLE001  # It is raised where it is waited for.
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="connecting", daemon=True).start()
+    try:
+        return future.result(limit_s)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"nothing was said within {limit_s:g} s") from None

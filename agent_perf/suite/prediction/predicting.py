@@ -30,8 +30,9 @@ from agent_perf.units import NS
 _OVERLOAD: Final = 2.0
 """Times the rate that the CPU bears: enough to keep it busy all the time."""
 _KNEE_ROUNDS: Final = 3
-_LOW_ROUNDS: Final = 3
-_LOW_SHARE: Final = 0.25
+_BUSY_ROUNDS: Final = 3
+_BUSY_SHARES: Final = (0.2, 0.4, 0.6, 0.8)
+"""Where else than alone and at the limit costs are learned: between these they bend."""
 _LEARN_SEED: Final = 9_001
 """Other requests than those that are predicted: what is learned by heart predicts nothing."""
 
@@ -125,11 +126,13 @@ def lay_groundwork(
         full.append(live.busy_ratio * live.run.duration_ns / _spent_by(fit.costs, live.run))
     knee_hz = sorted(rates)[len(rates) // 2]
     tell(f"asked for more than it carries, it answered {knee_hz:.0f}/s")
-    low = []
-    for number in range(_LOW_ROUNDS):
-        live = live_round(scenario, _LOW_SHARE * knee_hz, plan.requests, _LEARN_SEED + 1 + number)
-        low.append(live.cpu_ns / _spent_by(fit.costs, live.run))
-    factors = ((0.0, 1.0), (_LOW_SHARE, statistics.median(low)), (1.0, statistics.median(full)))
+    busy: dict[float, list[float]] = {share: [] for share in _BUSY_SHARES}
+    for number in range(_BUSY_ROUNDS):
+        for share, found in busy.items():
+            live = live_round(scenario, share * knee_hz, plan.learned, _LEARN_SEED + 1 + number)
+            found.append(live.cpu_ns / _spent_by(fit.costs, live.run))
+    between = ((share, statistics.median(found)) for share, found in busy.items())
+    factors = ((0.0, 1.0), *between, (1.0, statistics.median(full)))
     told = ", ".join(f"{times:.2f} at {share:.0%}" for share, times in factors)
     tell(f"beside what it costs alone, work costs {told} of that")
     return Groundwork(
