@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agent_perf import codec
-from agent_perf.config import Config
+from agent_perf.config import Config, NamedRequest
 from agent_perf.errors import UsageError
 from agent_perf.live import ReadyRequest, ready
 from agent_perf.live.calibration import ModelQuestion, Wanted, split_statements
@@ -117,7 +117,8 @@ def _requests(
         raise UsageError(
             f"no request {unknown[0]!r} in the configuration; there are {sorted(configured)}"
         )
-    names = options.requests or tuple(configured)
+    # One that is left out anyway needs no variable set: a chat's token, say.
+    names = options.requests or tuple(name for name in configured if _only_reads(configured[name]))
     found = tuple(ready(name, configured[name], environ) for name in names)
     if options.requests:
         for one in found:
@@ -127,13 +128,18 @@ def _requests(
                     "measured with --model"
                 )
         return found
-    reading = tuple(one for one in found if one.method in _SAFE_METHODS and not one.stream)
-    if not reading:
+    if not found:
         raise UsageError(
             "no [requests.NAME] of the configuration is a GET; write one, [requests.health] with "
             'path = "/health", or name one of another method with --request'
         )
-    return reading
+    return found
+
+
+def _only_reads(request: NamedRequest) -> bool:
+    has_body = request.json is not None or request.body is not None
+    method = request.method or ("POST" if has_body else "GET")
+    return method in _SAFE_METHODS and not request.stream
 
 
 def _model(options: ServiceOptions, environ: Mapping[str, str]) -> ModelQuestion:

@@ -120,6 +120,20 @@ def test_a_dry_run_sends_nothing(project: Path, listener: Listener) -> None:
     assert "pa55word" not in found.output
 
 
+def test_what_is_not_asked_wants_no_variable(project: Path) -> None:
+    """
+    A chat whose token is not set is left out, as it is no GET; asked for by name, it is told.
+    """
+    with (project / "agent-perf.toml").open("a") as file:
+        file.write(
+            "\n[requests.tokened]\npath = '/'\njson = {}\nheaders = { x = '${NO_SUCH_TOKEN}' }\n"
+        )
+    http = ("--http", "http://127.0.0.1:9", "--dry-run")
+
+    assert 0 == calibrated(*http).exit_code
+    assert "NO_SUCH_TOKEN" in str(error_of(*http, "--request", "tokened"))
+
+
 def test_a_dry_run_for_programs(project: Path) -> None:
     """
     Its plan as JSON holds the same figures.
