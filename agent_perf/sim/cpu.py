@@ -19,6 +19,7 @@ import msgspec
 
 from agent_perf.errors import ConfigError, UsageError
 from agent_perf.sim.cpu_calls import CallMeter
+from agent_perf.sim.warmth import Factors, Warmth, check_factors
 
 COSTS_FILE: Final = "cpu_costs.json"
 _KIB: Final = 1024
@@ -47,14 +48,18 @@ class CpuCosts:
         ns_per_kib: Work count of bytes, or ``json``, to ns for each 1,024 of it.
         ns_per_call: Of a Python function, with the C code it calls.
         source: Machine, Python and method behind the numbers, for people.
+        busy: Share of the last moments that the loop was busy, to how many times *ns* work takes
+            then; empty: always once.
     """
 
     ns: Mapping[str, int]
     ns_per_kib: Mapping[str, int]
     ns_per_call: int
     source: str = ""
+    busy: Factors = ()
 
     def __post_init__(self) -> None:
+        check_factors(self.busy)
         for name, cost in (*self.ns.items(), *self.ns_per_kib.items(), ("call", self.ns_per_call)):
             if cost < 0:
                 raise ConfigError(f"CPU cost of {name!r} is {cost} ns; want an integer >= 0")
@@ -67,7 +72,7 @@ class CpuCosts:
     def digest(self) -> str:
         """Hash of all costs; the source does not count."""
         costs = (sorted(self.ns.items()), sorted(self.ns_per_kib.items()), self.ns_per_call)
-        return sha256(repr(costs).encode()).hexdigest()
+        return sha256(repr((*costs, self.busy) if self.busy else costs).encode()).hexdigest()
 
 
 def load_costs(data: bytes, source: str) -> CpuCosts:
@@ -116,6 +121,7 @@ class CpuCharging:
     costs: CpuCosts
     _charge: Callable[[int], None] | None = field(init=False, default=None)
     _meter: CallMeter | None = field(init=False, default=None)
+    _warmth: Warmth | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if self.mode is CpuMode.CALLS:
@@ -131,9 +137,14 @@ class CpuCharging:
         """For simulate()."""
         return self._meter
 
-    def begin(self, charge: Callable[[int], None]) -> None:
-        """Charge by *charge*, in ns, from now on; calls are counted from `warmed_up` on."""
+    def begin(self, charge: Callable[[int], None], now_ns: Callable[[], int]) -> None:
+        """
+        Charge by *charge*, in ns, from now on; calls are counted from `warmed_up` on.
+
+        *now_ns* reads the clock of the loop that is charged.
+        """
         self._charge = charge
+        self._warmth = Warmth(self.costs.busy, now_ns) if self.costs.busy else None
 
     def warmed_up(self) -> None:
         """
@@ -159,7 +170,7 @@ class CpuCharging:
     def spend(self, ns: int) -> None:
         """Charge *ns* in any mode but NONE."""
         if self._charge is not None and self.mode is not CpuMode.NONE:
-            self._charge(ns)
+            self._charge(ns if self._warmth is None else self._warmth.priced(ns))
 
     def spend_on_bytes(self, operation: str, size_bytes: int) -> None:
         """

@@ -105,7 +105,7 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
             held.is_enough = lambda: recorder.total("llm_cost_nanousd") > most_nanousd
         if isinstance(recorder, _ChargedRecorder):
             recorder.charging = charging
-        charging.begin(loop.charge)
+        charging.begin(loop.charge, lambda: loop.now_ns)
         async with opened(loop, mix, recorder, tier=tier, seed=seed, charging=charging) as (
             world,
             desk,

@@ -81,7 +81,7 @@ class Watch:
         """Return the recorder of a run on *loop*, which is charged for CPU time from now on."""
         if self._probe is None and self.charging.mode is CpuMode.NONE:
             return Recorder(lambda: loop.now_ns, lambda: running_request().request_id)
-        self.charging.begin(loop.charge)
+        self.charging.begin(loop.charge, lambda: loop.now_ns)
         return WatchedRecorder(
             lambda: loop.now_ns,
             lambda: running_request().request_id,

@@ -17,6 +17,8 @@ from agent_perf.records import LatencySummary, LoadRun
 from agent_perf.sim import CpuCosts, CpuMode, llm
 from agent_perf.suite import Ask, Request, run_load
 from agent_perf.suite.prediction import (
+    Fit,
+    Groundwork,
     Observed,
     Pair,
     PredictionPlan,
@@ -240,3 +242,21 @@ def test_a_plan_has_bounds(wrong) -> None:
     """Rates lie below the limit, and medians want requests."""
     with pytest.raises(UsageError):
         PredictionPlan(**wrong)
+
+
+def test_costs_follow_from_how_busy_a_loop_is() -> None:
+    """
+    At a share of the limit a loop is busy for as long as its work takes; at the limit, always.
+    """
+    costs = CpuCosts(ns={"requests": 1_000, "llm_tokens_out": 10}, ns_per_kib={}, ns_per_call=0)
+    ground = Groundwork(
+        scenario=_sleep,
+        fit=Fit(costs=costs, mean_ns=1_000.0, paths={}, request_count=100),
+        tables={},
+        knee_hz=200.0,
+        factors=((0.0, 1.0), (0.5, 0.75), (0.9, 0.7), (1.0, 0.5)),
+    )
+
+    assert 0.875 == ground.factor_at(0.25)
+    assert {"requests": 1_000, "llm_tokens_streamed": 10} == ground.costs.ns
+    assert ((0.0, 1.0), (0.75, 0.75), (1.0, 0.5)) == ground.costs.busy

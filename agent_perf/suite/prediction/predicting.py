@@ -76,8 +76,8 @@ class Groundwork:
         fit: What its work costs when it is asked one at a time.
         tables: Those latencies, by operation.
         knee_hz: The highest rate that is carried: answers a second when more is asked.
-        factors: Share of the limit to how many times that costs are: a busy loop finds several
-            things to do at each wake-up, and its caches warm. Ascending, from 0 to 1.
+        factors: Share of the limit to how many times that costs are, on average; ascending, from
+            0 to 1.
     """
 
     scenario: Scenario
@@ -86,15 +86,22 @@ class Groundwork:
     knee_hz: float
     factors: tuple[tuple[float, float], ...]
 
-    def costs_at(self, share: float) -> CpuCosts:
-        """Return what its work costs at *share* of the limit, between what was measured."""
+    def factor_at(self, share: float) -> float:
+        """Return how many times its costs alone are taken at *share* of the limit, on average."""
         shares, factors = zip(*self.factors, strict=True)
-        factor = float(np.interp(share, shares, factors))
-        ns = {name: round(ns * factor) for name, ns in self.fit.costs.ns.items()}
+        return float(np.interp(share, shares, factors))
+
+    @property
+    def costs(self) -> CpuCosts:
+        """What its work costs at each moment, by how busy the loop was of late."""
+        ns = dict(self.fit.costs.ns)
         # As they come, beside the next ones' way, and not all at the end.
         if "llm_tokens_out" in ns:
             ns[STREAMED] = ns.pop("llm_tokens_out")
-        return replace(self.fit.costs, ns=ns)
+        full = self.factors[-1][1]
+        # At its limit a loop is always busy; below it, as long as its work takes.
+        points = {min(share * factor / full, 1.0): factor for share, factor in self.factors[:-1]}
+        return replace(self.fit.costs, ns=ns, busy=(*sorted({**points, 1.0: full}.items()),))
 
 
 def lay_groundwork(
@@ -151,9 +158,7 @@ def _spent_by(costs: CpuCosts, run: LoadRun) -> int:
 
 
 def _predicted_ns(ground: Groundwork, rate_hz: float, run: LoadRun) -> int:
-    costs = ground.costs_at(rate_hz / ground.knee_hz)
-    streamed_ns = costs.of(STREAMED, run.counts.get("llm_tokens_out", 0))
-    return streamed_ns + _spent_by(costs, run)
+    return round(_spent_by(ground.fit.costs, run) * ground.factor_at(rate_hz / ground.knee_hz))
 
 
 def predict(
@@ -207,6 +212,6 @@ def _virtual(ground: Groundwork, rate_hz: float, for_s: float, seed: int) -> Loa
         ground.scenario,
         Poisson(rate_hz=rate_hz, for_s=for_s),
         cpu=CpuMode.OPERATIONS,
-        costs=ground.costs_at(rate_hz / ground.knee_hz),
+        costs=ground.costs,
         seed=seed,
     )
