@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import ROOT, agent_perf, agent_perf_afresh
+from tests.cli.command import ROOT, agent_perf
 from tests.shop import APP, commit, git, make_shop, write
 
 # The rehearsal asks once: it is the second request that hangs.
@@ -113,6 +113,7 @@ def test_a_shallow_clone_says_how_to_deepen(shop, tmp_path) -> None:
     assert "git fetch --unshallow" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_change_of_the_benchmarks_alone_is_told(shop) -> None:
     """Both sides are measured with today's: that nothing changed does not mean what it seems to."""
     write(shop, "benchmarks/data.txt", "more")
@@ -125,6 +126,7 @@ def test_a_change_of_the_benchmarks_alone_is_told(shop) -> None:
     assert "what is to be compared belongs outside of it" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_uncommitted_changes_are_told(shop) -> None:
     """What is measured is the commit; that there is more is said."""
     write(shop, "shop_app.py", APP.replace("LOOKUPS = 1", "LOOKUPS = 9"))
@@ -165,6 +167,7 @@ def test_one_broken_benchmark_ends_with_3_and_spares_the_rest(shop) -> None:
     assert "2 runs were stored already" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_cut_result_is_told_and_measured_again(shop) -> None:
     """A results file cut in half costs one measurement, and hides nothing else."""
     agent_perf(shop, "run")
@@ -179,6 +182,7 @@ def test_a_cut_result_is_told_and_measured_again(shop) -> None:
     assert json.loads(path.read_bytes())["schema"] == "run"
 
 
+@pytest.mark.slow
 def test_a_future_result_is_told_and_kept(shop) -> None:
     """A file of a newer agent-perf is not read."""
     agent_perf(shop, "run")
@@ -206,13 +210,14 @@ def test_a_full_disk_ends_with_3_and_names_the_file(shop) -> None:
         "    os.fsync = full\n"
     )
 
-    done = agent_perf_afresh(shop, "run", PYTHONPATH=f"{patch}{os.pathsep}{ROOT}")
+    done = agent_perf(shop, "run", PYTHONPATH=f"{patch}{os.pathsep}{ROOT}")
 
     assert 3 == done.returncode
     assert "No space left on device; the disk is full: free some space and run again" in done.stderr
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(shop) -> None:
     """A scenario named <script> is refused by name; an escape sequence does not reach the terminal."""
     write(

@@ -85,6 +85,7 @@ def test_the_timeline_and_the_price_of_work_can_be_chosen(shop) -> None:
     assert free.environment.key != charged.environment.key
 
 
+@pytest.mark.slow
 def test_a_scenario_that_is_only_named_is_measured_only_by_its_name(shop) -> None:
     """
     Neither a run of all nor a pattern finds it; its own name does, and `load` with it.

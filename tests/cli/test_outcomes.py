@@ -40,6 +40,7 @@ def test_a_range_is_reported_commit_by_commit(shop) -> None:
     assert (shop / "reports/index.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_baseline_is_kept_compared_and_promoted(shop) -> None:
     """A baseline judges later commits, and is overwritten only when told to."""
     created = agent_perf(shop, "baseline", "create", "v1", "HEAD~1")

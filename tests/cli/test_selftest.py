@@ -58,6 +58,7 @@ def test_bad_options_are_usage_errors(shop, arguments) -> None:
     assert 2 == agent_perf(shop, *arguments).returncode
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_beside_one_that_charges(shop) -> None:
     """With --cpu a run is another one: measured, and stored under a key of its own."""
     agent_perf(shop, "run", "--only", "shop.answer@1")
