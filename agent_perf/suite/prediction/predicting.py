@@ -116,10 +116,10 @@ def lay_groundwork(
         UsageError: If it cannot run in real time.
     """
     tell(f"asking {plan.learned} requests one at a time, to learn what they cost")
+    # Requests arrive: users think in the warm-up alone, and each round would wait for that.
+    scenario = replace(scenario, think=None)
     watcher = Watcher(time.process_time_ns)
-    alone = replace(
-        scenario, requests=plan.learned, load=None, think=None, warmup=10, seed=_LEARN_SEED
-    )
+    alone = replace(scenario, requests=plan.learned, load=None, warmup=10, seed=_LEARN_SEED)
     run_scenario(alone, 1, commit=WORKTREE, tier=Tier.LIVE, probe=watcher)
     fit = fit_costs(watcher.requests, costs_for(scenario.source))
     tables = tables_from(watcher.waits_ns)

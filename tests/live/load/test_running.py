@@ -193,6 +193,14 @@ def test_a_service_that_dies_midway() -> None:
     assert run.good + run.errors["network"] == 200
 
 
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        # It has just ended, and nobody has waited for it yet.
+        return []
+
+
 def test_a_worker_that_is_killed_makes_the_load_broken(service) -> None:
     """
     Nobody knows what it would have measured; what the other one did is kept.
@@ -203,7 +211,7 @@ def test_a_worker_that_is_killed_makes_the_load_broken(service) -> None:
             workers = [
                 child
                 for child in psutil.Process().children()
-                if any("import worker" in word for word in child.cmdline())
+                if any("import worker" in word for word in _words(child))
             ]
             if len(workers) == 2:
                 workers[0].kill()
