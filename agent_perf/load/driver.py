@@ -309,7 +309,10 @@ def error_category(error: Exception) -> str:
     if category is not None:
         return str(getattr(category, "value", category))
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    # Who writes `raise error from error` makes an error its own cause.
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
         if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
             return "timeout"
         cause = cause.__cause__

@@ -159,7 +159,10 @@ def _failed(name: str, error: BaseException, *, again: bool) -> Trial:
 
 
 def _chain(error: BaseException | None) -> Iterable[BaseException]:
-    while error is not None:
+    seen: set[int] = set()
+    # Who writes `raise error from error` makes an error its own cause.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 

@@ -123,9 +123,12 @@ def test_categories() -> None:
 
     wrapped = RuntimeError("late")
     wrapped.__cause__ = TimeoutError()
+    own = RuntimeError("of itself")
+    own.__cause__ = own
 
     assert "rate_limit" == error_category(Limited())
     assert "timeout" == error_category(TimeoutError())
     assert "timeout" == error_category(ReadTimeout())
     assert "timeout" == error_category(wrapped)
     assert "ValueError" == error_category(ValueError())
+    assert "RuntimeError" == error_category(own)

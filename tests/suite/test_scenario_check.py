@@ -81,6 +81,23 @@ def test_each_trouble_is_told_apart(tmp_path, text, trouble, said) -> None:
     assert said in trials[0].message
 
 
+def test_an_error_that_is_its_own_cause_is_told(tmp_path) -> None:
+    """
+    As `raise error from error` leaves one: the chain of its causes has no end.
+    """
+    text = """
+@scenario("tried.own", users=(1,))
+async def own(world):
+    error = ValueError("of itself")
+    raise error from error
+    yield
+"""
+    (trial,) = _try(tmp_path, text)
+
+    assert ("tried.own", "broken") == (trial.name, trial.trouble)
+    assert "of itself" in trial.message
+
+
 def test_only_what_is_asked_for_is_tried(tmp_path) -> None:
     """Patterns choose as everywhere."""
     trials = _try(tmp_path, _GOOD + _RAISES, "tried.good*")
