@@ -38,7 +38,8 @@ def _worse(comparison: Comparison) -> float:
 
 
 def excess(breach: Breach) -> float:
-    """Return how many times the target is missed; inf if nothing at all was reached."""
-    if direction(breach.metric) is Direction.LESS_IS_BETTER:
-        return breach.observed / breach.limit
-    return breach.limit / breach.observed if breach.observed else float("inf")
+    """Return how many times the target is missed; inf if either of the two is 0."""
+    worse, better = breach.observed, breach.limit
+    if direction(breach.metric) is not Direction.LESS_IS_BETTER:
+        worse, better = better, worse
+    return worse / better if better else math.inf

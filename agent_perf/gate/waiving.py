@@ -171,7 +171,9 @@ def _surely_worse(one: Comparison) -> float:
 
 
 def _beyond(breach: Breach) -> float:
-    """Return by how much *breach* misses its target, relative to the target."""
+    """Return by how much *breach* misses its target, relative to the target; inf of 0."""
+    if not breach.limit:
+        return math.inf
     # In floats 0.195 / 0.15 is more than 1.3.
     change = Fraction(repr(breach.observed)) / Fraction(repr(breach.limit)) - 1
     return float(change if direction(breach.metric) is Direction.LESS_IS_BETTER else -change)
@@ -250,4 +252,6 @@ def _words(
 
 
 def _percent(ratio: float | None) -> str:
-    return "any" if ratio is None else f"{ratio * 100:.4g} %"
+    if ratio is None:
+        return "any"
+    return f"{ratio * 100:.4g} %" if math.isfinite(ratio) else "infinitely"

@@ -4,6 +4,7 @@ The table of all benchmarks, and the table of targets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,7 +42,7 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
     for standing in standings:
         for metric, bound in _targets(standing).items():
             observed, unit = _observed(standing, metric)
-            if observed is None or bound <= 0:
+            if observed is None:
                 continue
             headroom = _left(metric, observed, bound)
             found.append(
@@ -72,7 +73,9 @@ def make_targets(standings: Sequence[Standing]) -> Table | None:
 
 
 def _left(metric: str, observed: float, bound: float) -> float:
-    """Return the share of a target that is left; < 0 if it is missed."""
+    """Return the share of a target that is left; < 0 if it is missed, -inf of nothing."""
+    if not bound:
+        return -math.inf if observed else 0.0
     if direction(metric) is Direction.LESS_IS_BETTER:
         return 1 - observed / bound
     return observed / bound - 1
@@ -80,6 +83,8 @@ def _left(metric: str, observed: float, bound: float) -> float:
 
 def _headroom(metric: str, observed: float, bound: float) -> str:
     """Return the share of a target that is left; far beyond it, how many times it is taken."""
+    if not bound:
+        return "–"
     if direction(metric) is Direction.LESS_IS_BETTER and observed >= 2 * bound:
         return f"{observed / bound:,.3g} times"
     return change(_left(metric, observed, bound))

@@ -75,6 +75,23 @@ def test_headline_prefers_the_tail() -> None:
     assert "and 1 more metric" == view.rows[0].note
 
 
+def test_a_target_of_nothing_is_told() -> None:
+    """
+    What no request may do has no share that is left, and stands first among what is missed.
+    """
+    breaches = tuple(
+        Breach(benchmark="agent.chat@200", metric=metric, unit="count", observed=2, limit=limit)
+        for metric, limit in (("request.db_statements", 1), ("request.llm_calls", 0))
+    )
+    table = _view(Outcome.FAIL, _compared(Verdict.UNCHANGED), breaches=breaches).targets
+
+    assert table is not None
+    assert [
+        ("request.llm_calls", "2", "0", "–", "✗ missed"),
+        ("request.db_statements", "2", "1", "2 times", "✗ missed"),
+    ] == [row[1:] for row in table.rows]
+
+
 def test_headline_of_a_missed_target() -> None:
     """
     A benchmark that is unchanged and over its target fails by its target.
