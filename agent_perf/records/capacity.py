@@ -140,7 +140,8 @@ class Capacity:
         """
         The rate tried after which the P95 turns upwards.
 
-        None with fewer than 3 rates on the curve, or if the P95 does not even double.
+        None with fewer than 3 rates on the curve, or if the P95 does not even double: what takes
+        no time at any rate has no knee.
 
         It is the probe furthest below the line from the first to the last, both axes scaled to 1.
         Source: Satopaa et al., "Finding a 'Kneedle' in a Haystack" (2011), section II.
@@ -151,7 +152,7 @@ class Capacity:
         first, last = curve[0], curve[-1]
         width = Fraction(last.rate_hz) - Fraction(first.rate_hz)
         height = last.p95_ns - first.p95_ns
-        if height < first.p95_ns:
+        if height <= 0 or height < first.p95_ns:
             return None
 
         def distance(probe: Probe) -> Fraction:

@@ -172,6 +172,15 @@ def test_the_knee_is_where_latency_turns_upwards() -> None:
     assert capacity_of("shop.clerk", Promise(within_s=1), probes[:2]).knee_hz is None
 
 
+def test_what_takes_no_time_has_no_knee() -> None:
+    """
+    A P95 of nothing at each rate turns nowhere.
+    """
+    probes = [probe(rate_hz, 0, kept=True) for rate_hz in (10, 20, 40)]
+
+    assert capacity_of("shop.clerk", Promise(within_s=1), probes).knee_hz is None
+
+
 def test_what_is_not_monotone_is_told() -> None:
     """
     A rate that fails below one that holds makes the answer doubtful, and says so.
