@@ -16,6 +16,7 @@ import jinja2
 from agent_perf.records import Bucket, FaultWindow, LoadRun
 from agent_perf.report.axis import LogScale, Scale, scale_over, unit_ticks
 from agent_perf.report.drawing import TEXT_WIDTH_PX
+from agent_perf.report.load_words import clock
 from agent_perf.report.text import quantity, scrub
 from agent_perf.units import NS
 
@@ -254,7 +255,7 @@ def _time_ticks(frame: _Frame) -> tuple[Tick, ...]:
 def _shade(frame: _Frame, window: FaultWindow, index: int, key_top: float) -> Shade:
     begin, end = frame.x(window.start_ns / NS), frame.x(window.end_ns / NS)
     column, row = index % _KEY_COLUMNS, index // _KEY_COLUMNS
-    when = f"{_clock(window.start_ns)}–{_clock(window.end_ns)}"
+    when = f"{clock(window.start_ns)}–{clock(window.end_ns)}"
     return Shade(
         x=begin,
         width=max(1.5, round(end - begin, 1)),
@@ -263,11 +264,6 @@ def _shade(frame: _Frame, window: FaultWindow, index: int, key_top: float) -> Sh
         key_y=key_top + row * _KEY_ROW_PX,
         text=scrub(f"{window.name}, {when}"),
     )
-
-
-def _clock(at_ns: int) -> str:
-    minutes, seconds = divmod(at_ns / NS, 60)
-    return f"{minutes:.0f}:{seconds:04.1f}".removesuffix(".0")
 
 
 def _template() -> jinja2.Template:

@@ -94,6 +94,13 @@ def test_every_window_is_numbered_and_named() -> None:
     assert all(f"{i + 1} outage {i}, 0:{4 * i:02}–0:{4 * i + 2:02}" in svg for i in range(9))
 
 
+def test_a_minute_has_sixty_seconds() -> None:
+    """An instant just below a minute is told as the minute that it is rounded to."""
+    just_below = replace(_window("outage", 0, 60), end_ns=60 * NS - 30_000_000)
+
+    assert "1 outage, 0:00–1:00<" in draw_load(_run(*CALM, windows=(just_below,)))
+
+
 def test_failures_are_drawn_where_they_happened() -> None:
     """Only the bucket with failures rises above the floor of the third plot."""
     run = _run(*CALM[:2], _bucket(20, 3.0, failed=5), CALM[3])
