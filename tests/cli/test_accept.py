@@ -147,6 +147,18 @@ def test_one_command_accepts_a_benchmark(project: Path) -> None:
     assert {"agent.chat@50"} == {one.benchmark for one in waivers}
 
 
+def test_a_broken_promise_is_accepted_by_its_command(project: Path) -> None:
+    """
+    What the report of a broken promise about faults says to type is taken as it stands.
+    """
+    (command,) = accept_commands([("agent.chat@50", "check.recovery.redis_outage")])
+    error = ask(*shlex.split(command.line.replace("'...'", "'issue 7'"))[2:])
+    (waiver,) = load_accepted(project / FILE).waivers
+
+    assert error is None
+    assert "check.recovery.redis_outage" == waiver.metric
+
+
 def test_many_metrics_are_named_by_family() -> None:
     """
     A benchmark of which nearly everything fails is accepted by families of metrics.
