@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -68,9 +68,11 @@ def load_catalog(package: str, root: Path) -> Catalog:
         sys.path.insert(0, str(root))
     dotted = package.strip("/").replace("/", ".")
     found: dict[str, Scenario | CommandScenario] = {}
-    broken = []
-    modules = sorted(info.name for info in pkgutil.walk_packages([str(folder)], f"{dotted}."))
-    for name in (dotted, *modules):
+    broken: list[BrokenModule] = []
+    for name in (dotted, *sorted(_module_names(folder, dotted))):
+        if any(name.startswith(f"{one.name}.") for one in broken):
+            # It would say of each of its modules what it has said of itself.
+            continue
         try:
             # Clients that an application makes at import want a key, and get no real one.
             with variables_set({}):
@@ -98,6 +100,14 @@ def load_catalog(package: str, root: Path) -> Catalog:
         broken=tuple(broken),
         commands=tuple(one for one in ordered if isinstance(one, CommandScenario)),
     )
+
+
+def _module_names(folder: Path, dotted: str) -> Iterator[str]:
+    """Yield the names of all modules below package *dotted*, without importing any."""
+    for info in pkgutil.iter_modules([str(folder)], f"{dotted}."):
+        yield info.name
+        if info.ispkg:
+            yield from _module_names(folder / info.name.rpartition(".")[2], info.name)
 
 
 def is_wanted(scenario: Scenario, benchmark: str, patterns: Sequence[str]) -> bool:
