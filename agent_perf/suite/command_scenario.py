@@ -59,11 +59,7 @@ class CommandScenario:
 
     def __post_init__(self) -> None:
         whose = f"command {self.name}"
-        if not NAME.fullmatch(self.name):
-            raise ConfigError(
-                f"command {self.name!r}; want a name of family.name, of letters, digits and "
-                "underscores"
-            )
+        _check_name(self.name)
         if not callable(self.words):
             _checked(self.words, self.name)
         if not 0 < self.timeout_s < float("inf"):
@@ -90,7 +86,12 @@ class CommandScenario:
                 f"{whose}: cwd={self.cwd!r}; want a folder below the repository's, so that base "
                 "and head each run in their own tree"
             )
-        if not self.exit_codes or not all(type(code) is int for code in self.exit_codes):
+        codes: object = self.exit_codes
+        if (
+            not isinstance(codes, tuple | list)
+            or not codes
+            or not all(type(code) is int for code in codes)
+        ):
             raise ConfigError(f"{whose}: exit_codes={self.exit_codes!r}; want integers, as (0,)")
 
     def spec(self) -> CommandSpec:
@@ -140,11 +141,22 @@ def command(
     """
     if isinstance(name, str) and words is not None:
         return declare_command(name, words, source=_caller(), **options)
+    if name is not None and not callable(name):
+        # A command without a name would be a decorator that nobody uses, and never measured.
+        _check_name(name)
 
     def decorate(function: Callable[[], Words]) -> CommandScenario:
         return command_of(function, name if isinstance(name, str) else None, None, options)
 
     return decorate(name) if callable(name) else decorate
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigError(
+            f"command {name!r}; want a name of family.name, of letters, digits and underscores, "
+            "before the command itself"
+        )
 
 
 def command_decorator(

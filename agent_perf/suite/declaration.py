@@ -89,10 +89,11 @@ class Scenario:
                 f"scenario {self.name}: executor={self.executor!r}; want one of "
                 f"{get_args(ExecutorPolicy)}"
             )
-        if self.requests < 1:
-            raise ConfigError(f"scenario {self.name}: requests={self.requests}; want >= 1")
-        if self.warmup < 0:
-            raise ConfigError(f"scenario {self.name}: warmup={self.warmup}; want >= 0")
+        for label, number, least in (("requests", self.requests, 1), ("warmup", self.warmup, 0)):
+            if type(number) is not int or number < least:
+                raise ConfigError(
+                    f"scenario {self.name}: {label}={number!r}; want an integer >= {least}"
+                )
         if self.load is not None and not callable(getattr(self.load, "arrivals", None)):
             raise ConfigError(
                 f"scenario {self.name}: load={self.load!r}; want a shape, as "

@@ -66,6 +66,7 @@ def test_a_function_names_its_command() -> None:
         ({"cwd": "../other"}, "want a folder below the repository's"),
         ({"cwd": "/tmp"}, "want a folder below the repository's"),
         ({"exit_codes": ()}, r"exit_codes=\(\); want integers"),
+        ({"exit_codes": 1}, r"exit_codes=1; want integers, as \(0,\)"),
         ({"targets": {"latency.p95": "1s"}}, "latency.p95; a command has wall.total, cpu.total"),
     ],
 )
@@ -91,6 +92,9 @@ def test_misuse_of_the_decorators_is_named() -> None:
             command("batch.nightly")(_returning(wrong)).spec()
     with pytest.raises(ConfigError, match="want a name of family.name"):
         command("nightly", ["true"])
+    for nameless in (["python", "-m", "myapp.batch"], "python -m myapp.batch"):
+        with pytest.raises(ConfigError, match="want a name of family.name, .* before the command"):
+            command(nameless)
 
 
 def test_commands_are_found_beside_scenarios(tmp_path, monkeypatch) -> None:

@@ -27,9 +27,11 @@ def test_scenario_knows_its_benchmarks_and_file() -> None:
         ("a.b", {"users": (0,)}, "users=(0,)"),
         ("a.b", {"users": (True,)}, "want integers"),
         ("a.b", {"users": (5, 5)}, "want each load once"),
-        ("a.b", {"requests": 0}, "requests=0; want >= 1"),
+        ("a.b", {"requests": 0}, "requests=0; want an integer >= 1"),
+        ("a.b", {"requests": 1e3}, "requests=1000.0; want an integer >= 1"),
+        ("a.b", {"warmup": "2"}, "warmup='2'; want an integer >= 0"),
         ("a.b", {"executor": "threads"}, "executor='threads'; want one of"),
-        ("a.b", {"warmup": -1}, "warmup=-1; want >= 0"),
+        ("a.b", {"warmup": -1}, "warmup=-1; want an integer >= 0"),
         ("a.b", {"targets": {"latency.p95": float("nan")}}, "latency.p95 = nan"),
     ],
 )
