@@ -33,8 +33,9 @@ async def built(scenario: Scenario, world: World) -> AsyncIterator[Request]:
     try:
         yield checked(scenario.name, request)
     except BaseException as error:
-        if not await manager.__aexit__(type(error), error, error.__traceback__):
-            raise
+        # A scenario that swallows it would make a run of what was cut short.
+        await manager.__aexit__(type(error), error, error.__traceback__)
+        raise
     else:
         with _blamed(scenario, "tear-down"):
             await manager.__aexit__(None, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -103,6 +104,23 @@ def test_set_up_and_tear_down_are_told_apart_with_their_line() -> None:
         "shop.twice": "scenario shop.twice: generator didn't stop; want one `yield` of the "
         "request function",
     }
+
+
+def test_a_scenario_cannot_swallow_why_it_ended() -> None:
+    """
+    Else what was taken down until then would be a run, or there would be none to read.
+    """
+
+    @scenario("shop.quiet", users=(2,), requests=8)
+    async def quiet(world):
+        async def request(ask):
+            raise ValueError("out of stock")
+
+        with contextlib.suppress(BrokenError):
+            yield request
+
+    with pytest.raises(BrokenError, match="all 8 requests failed, .* ValueError: out of stock"):
+        run_scenario(quiet, 2, commit="worktree")
 
 
 @pytest.mark.parametrize(
