@@ -76,7 +76,8 @@ class TimelineBuilder:
 
     def level(self, name: str, change: int, at_ns: int) -> None:
         """*change* more of *name* are held from *at_ns* on; never before the last move."""
-        held = self._held.get(name, (0, at_ns))[0]
+        # What nobody has held until now was none all along.
+        held = self._held.setdefault(name, (0, self._start_ns))[0]
         self._hold(name, at_ns)
         self._held[name] = (held + change, at_ns)
         total = self._level_at(name, at_ns)

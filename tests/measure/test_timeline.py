@@ -208,6 +208,20 @@ def test_levels_are_told_bucket_by_bucket() -> None:
     assert [3, 3, 3, 2] == [level.peak for level in levels]
 
 
+def test_what_is_held_late_was_none_before() -> None:
+    """
+    By hand: one from 15 on, in buckets of 10; half of the second one's time it was none.
+    """
+    builder = TimelineBuilder(100, 10)
+    builder.begin(101)
+    builder.level("connections", 1, 115)
+    builder.end(128, 27, None)
+    levels = [bucket.levels["connections"] for bucket in builder.result(130).buckets]
+
+    assert [0.0, 0.5, 1.0] == [level.mean for level in levels]
+    assert [0, 1, 1] == [level.peak for level in levels]
+
+
 def test_levels_survive_that_buckets_become_one() -> None:
     """
     However far a run goes, the sum over its buckets is what was held.
