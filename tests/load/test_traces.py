@@ -58,6 +58,7 @@ def test_a_trace_can_be_replayed_faster(tmp_path) -> None:
         ("[1]\n", "want an object"),
         ('{"at_s": NaN}\n', "line 1: at_s=nan; want seconds >= 0"),
         ('{"at_s": -1}\n', "at_s=-1"),
+        ('{"at_s": 1' + "0" * 400 + "}\n", "want seconds >= 0"),
         ('{"path": "/"}\n', "at_s=None"),
         ("[" * 100_000 + "\n", "line 1 is no JSON (maximum recursion depth exceeded"),
         ('{"at_s": true}\n', "at_s=True"),
