@@ -4,6 +4,7 @@ Finds the highest rate of requests that a scenario carries.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
@@ -60,8 +61,11 @@ def find_capacity(  # noqa: PLR0913 (each is optional, and named where it is giv
         ConfigError: If an argument is out of range.
         BrokenError: As in run_load.
     """
-    if not low_hz < high_hz:
-        raise ConfigError(f"low_hz={low_hz}, high_hz={high_hz}; want the first below the second")
+    if not 0 < low_hz < high_hz < math.inf:
+        raise ConfigError(
+            f"low_hz={low_hz}, high_hz={high_hz}; want both > 0 and finite, the first below the "
+            "second"
+        )
     if not 0.001 <= tolerance_ratio <= 1:
         raise ConfigError(f"tolerance_ratio={tolerance_ratio}; want 0.001 to 1")
 

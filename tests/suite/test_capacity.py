@@ -198,6 +198,11 @@ def test_what_is_not_monotone_is_told() -> None:
         (lambda: Promise(quantile="p42", within_s=1), "p42"),
         (lambda: Promise(within_s=1, good_ratio_min=1.5), "good_ratio_min=1.5"),
         (lambda: find_capacity(clerk, promise=Promise(within_s=1), low_hz=9, high_hz=2), "low_hz"),
+        (lambda: find_capacity(clerk, promise=Promise(within_s=1), low_hz=0), "low_hz=0"),
+        (
+            lambda: find_capacity(clerk, promise=Promise(within_s=1), high_hz=float("inf")),
+            "high_hz=inf",
+        ),
         (
             lambda: find_capacity(clerk, promise=Promise(within_s=1), tolerance_ratio=0),
             "tolerance_ratio=0",
