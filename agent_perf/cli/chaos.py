@@ -13,12 +13,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from agent_perf.cli.exits import INTERRUPTED
+from agent_perf.cli.interruption import interruptible
 from agent_perf.cli.load_report import Telling, tell_load
 from agent_perf.cli.output import plain, print_json, say
 from agent_perf.cli.profile import project_folder
 from agent_perf.config import ChaosWorker, NamedChaos, did_you_mean, load_config
 from agent_perf.errors import ConfigError, UsageError
-from agent_perf.live.chaos import plan_of, run_experiment, timeline_lines
+from agent_perf.live.chaos import EarlyEnd, plan_of, run_experiment, timeline_lines
 from agent_perf.report import Command
 
 
@@ -53,13 +55,16 @@ def make_experiment(name: str, options: ChaosOptions) -> int:
         _print_timeline(timeline_lines(plan), options.form)
         return 0
     reports = options.reports or root / config.reports
-    run = run_experiment(
-        plan,
-        config.requests,
-        named.requests,
-        logs=reports / "chaos",
-        told=lambda text: say(plain(text)),
-    )
+    early = EarlyEnd()
+    with interruptible(early.ask):
+        run = run_experiment(
+            plan,
+            config.requests,
+            named.requests,
+            logs=reports / "chaos",
+            told=lambda text: say(plain(text)),
+            early=early,
+        )
     again = Command(purpose="Make it again", line=shlex.join(["agent-perf", *sys.argv[1:]]))
     telling = Telling(
         folder=reports / "chaos",
@@ -68,7 +73,8 @@ def make_experiment(name: str, options: ChaosOptions) -> int:
         undecided=options.undecided or config.undecided,
         commands=(again,),
     )
-    return tell_load(run, telling)
+    code = tell_load(run, telling)
+    return INTERRUPTED if run.stopped else code
 
 
 def _chosen(name: str, known: Mapping[str, NamedChaos], options: ChaosOptions) -> NamedChaos:

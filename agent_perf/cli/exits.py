@@ -5,8 +5,12 @@ What a process ends with, whatever becomes of its verb.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import click
@@ -20,7 +24,8 @@ PIPE_CLOSED: Final = 141
 def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
     """Run the command line *arguments* of *group*, those of the process if None, and exit."""
     try:
-        group.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
+        with _terminated_in_order():
+            group.main(args=arguments, prog_name="agent-perf", standalone_mode=False)
         code = _flushed(0)
     except AgentPerfError as error:
         _tell(f"agent-perf: {error}")
@@ -40,6 +45,20 @@ def run_process(group: click.Group, arguments: list[str] | None) -> NoReturn:
         )
         code = AgentPerfError.exit_code
     sys.exit(code)
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: a supervisor is left nothing running either."""
+    heard = threading.current_thread() is threading.main_thread()
+    if not heard or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _tell(text: str) -> None:

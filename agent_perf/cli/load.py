@@ -7,8 +7,12 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+from agent_perf.cli.exits import INTERRUPTED
+from agent_perf.cli.interruption import Interruption
 from agent_perf.cli.live import clock_of, in_real_time
 from agent_perf.cli.load_cost import ended_with
 from agent_perf.cli.load_live import refuse_without_url
@@ -24,10 +28,12 @@ from agent_perf.cli.project import Project, open_project
 from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.gate import load_targets
 from agent_perf.load import Course, Limits, Trace
-from agent_perf.records import Probe, Tier
+from agent_perf.records import LoadRun, Probe, Tier
 from agent_perf.report import Command
 from agent_perf.suite import Scenario, find_capacity, run_load
 from agent_perf.units import NS, format_value
+
+_LOOK_EVERY_S: Final = 0.2
 
 
 def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
@@ -59,7 +65,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         return _search(project, mix, options, given)
     shape = shape_of(options, mix[0][0])
     named = shape.users if isinstance(shape, Trace) else 0
-    course = Course()
+    course = _course(options)
     most_usd = options.max_cost_usd
     most_usd = project.config.max_cost_usd if most_usd is None else most_usd
     with (
@@ -69,7 +75,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
             time_budget_s=options.time_budget_s,
             label=shape.describe,
             clock=clock_of(options.tier),
-        ),
+        ) as interruption,
     ):
         run = run_load(
             mix,
@@ -94,7 +100,8 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
     if isinstance(shape, Trace) and shape.skipped_count:
         warn(f"{shape.name}: {shape.skipped_count:,} lines were no requests with a time")
     telling = _telling(project, options, _again(), *_knee(mix, run.targets))
-    return ended_with(tell_load(run, telling), run, most_usd)
+    code = ended_with(tell_load(_cut_short(run, interruption), telling), run, most_usd)
+    return INTERRUPTED if interruption.came else code
 
 
 def _search(
@@ -106,7 +113,7 @@ def _search(
         given = _own_latency(project, scenario)
     low_hz = options.rate_hz if options.rate_hz is not None else 1.0
     logged: list[str] = []
-    course = Course()
+    course = _course(options)
     tried: list[Probe] = []
 
     def told(probe: Probe) -> None:
@@ -125,7 +132,7 @@ def _search(
             time_budget_s=options.time_budget_s,
             label=lambda: f"rate {len(tried) + 1} of the search",
             clock=clock_of(options.tier),
-        ),
+        ) as interruption,
     ):
         capacity = find_capacity(
             scenario,
@@ -145,7 +152,19 @@ def _search(
         f"--for 600 --target '{next(iter(given))}<{next(iter(given.values())):g}'",
     )
     commands = (_again(), *([hold] if capacity.rate_hz else []))
-    return tell_capacity(capacity, _telling(project, options, *commands))
+    code = tell_capacity(capacity, _telling(project, options, *commands))
+    return INTERRUPTED if interruption.came else code
+
+
+def _course(options: LoadOptions) -> Course:
+    # Virtual time does not wait; in real time nobody wants to until the next request.
+    return Course(look_every_s=_LOOK_EVERY_S if options.tier == Tier.LIVE.value else None)
+
+
+def _cut_short(run: LoadRun, interruption: Interruption) -> LoadRun:
+    if not interruption.came or not run.stopped:
+        return run
+    return replace(run, stopped=f"interrupted: {run.stopped}")
 
 
 def _refuse_for_search(mix: list[tuple[Scenario, int]], options: LoadOptions) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from agent_perf.cli.exits import INTERRUPTED
+from agent_perf.cli.interruption import interruptible
 from agent_perf.cli.live_watch import Watched, watched_server
 from agent_perf.cli.load_options import LoadOptions, shape_of
 from agent_perf.cli.load_report import Telling, tell_load
@@ -82,18 +83,20 @@ def _run(target: LiveTarget, options: LoadOptions) -> LoadRun:
         raise UsageError("--think is between a user's answer and next request; it wants --closed")
     targets = targets_of(options.targets)
     with watched_server(target.url, options.watch) as watched:
-        run = run_live_load(
-            target,
-            shape,
-            workers=1 if options.workers is None else options.workers,
-            seed=0 if options.seed is None else options.seed,
-            think_s=options.think_s or 0.0,
-            limits=Limits(in_flight_max=options.in_flight_max, rate_max_hz=options.rate_max_hz),
-            good_within_s=options.within_s,
-            bucket_s=options.bucket_s,
-            targets=targets,
-            progress=Progress(looked=_look(watched, options.time_budget_s)),
-        )
+        progress = Progress(looked=_look(watched, options.time_budget_s))
+        with interruptible(lambda: _end(progress)):
+            run = run_live_load(
+                target,
+                shape,
+                workers=1 if options.workers is None else options.workers,
+                seed=0 if options.seed is None else options.seed,
+                think_s=options.think_s or 0.0,
+                limits=Limits(in_flight_max=options.in_flight_max, rate_max_hz=options.rate_max_hz),
+                good_within_s=options.within_s,
+                bucket_s=options.bucket_s,
+                targets=targets,
+                progress=progress,
+            )
     return _with_resources(run, watched)
 
 
@@ -165,6 +168,13 @@ def _with_resources(run: LoadRun, watched: Watched) -> LoadRun:
     if watched.why_not:
         warn(f"resources: {watched.why_not}")
     return replace(run, live=replace(run.live, resources=watched.result(run.latency.count)))
+
+
+def _end(progress: Progress) -> bool:
+    """End a load that has begun; return whether there is something to be told of it."""
+    if progress.at_s and not progress.is_over:
+        progress.stop = progress.stop or "interrupted"
+    return progress.at_s > 0
 
 
 def _look(watched: Watched, time_budget_s: float | None) -> Callable[[Progress], None]:

@@ -1,5 +1,5 @@
 """
-Looks on while a load runs: shows on a terminal how far it is, and ends it when its time is over.
+Tells on a terminal how far a load is, and ends it when its time is over, or by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from agent_perf.cli.interruption import Interruption, interruptible
 from agent_perf.load import Course
 from agent_perf.measure import looking_on
 from agent_perf.units import NS, format_value
@@ -24,9 +25,12 @@ def watched(
     time_budget_s: float | None,
     label: Callable[[], str],
     clock: str = "virtual time",
-) -> Iterator[None]:
+) -> Iterator[Interruption]:
     """
     Tell on a terminal's standard error how far *course* is while the body runs.
+
+    Yield whether it was interrupted: a first Ctrl-C or SIGTERM ends *course*, if there is
+    something to be told of it, and another one the body.
 
     Args:
         course: Of the load; told to stop *time_budget_s* real seconds after its first request.
@@ -52,9 +56,13 @@ def watched(
             )
             sys.stderr.flush()
 
+    def end() -> bool:
+        course.stop = course.offered > 0
+        return course.stop
+
     try:
-        with looking_on(look, every_s=_EVERY_S):
-            yield
+        with looking_on(look, every_s=_EVERY_S), interruptible(end) as interruption:
+            yield interruption
     finally:
         if shows:
             sys.stderr.write(_CLEAR)

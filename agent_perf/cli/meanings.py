@@ -74,7 +74,7 @@ MEANINGS: Final = (
         ),
         (
             "130",
-            "Interrupted by Ctrl-C. What was finished is kept.",
+            "Interrupted by Ctrl-C or SIGTERM. What was finished is kept.",
             "Give the command again, or `agent-perf sessions resume`.",
         ),
         ("141", "Nobody reads the output any more: a pipe was closed.", ""),

@@ -79,6 +79,8 @@ class Course:
         stop: Set to send no more; what is under way is awaited.
         stopped_at_ns: When that was heeded; None: not, or there was nothing left to send.
         is_enough: Asked before each request, in virtual time, whether to stop; None: nobody is.
+        look_every_s: Longest wait for the next request without a look whether to stop; None: as
+            long as it lasts, which in virtual time is no time.
     """
 
     at_ns: int = 0
@@ -86,6 +88,7 @@ class Course:
     stop: bool = False
     stopped_at_ns: int | None = None
     is_enough: Callable[[], bool] | None = None
+    look_every_s: float | None = None
 
     def goes_on(self, at_ns: int, offered: int) -> bool:
         """Take note of how far it is; return whether to send more."""
@@ -248,9 +251,7 @@ async def drive_open(
     async with _first_failure(), asyncio.TaskGroup() as group:
         for request_id, (at_ns, named, text) in enumerate(arrivals, start=1):
             intended_ns = begin_ns + at_ns
-            wait_ns = intended_ns - desk.now_ns()
-            if wait_ns > 0:
-                await asyncio.sleep(wait_ns / NS)
+            await _until(intended_ns, desk, course)
             if course is not None and not course.goes_on(at_ns, offered):
                 break
             offered = request_id
@@ -267,6 +268,18 @@ async def drive_open(
             ask = Ask(request_id=request_id - 1, user=user, index=index, text=text)
             group.create_task(desk.serve_at(ask, intended_ns))
     return offered
+
+
+async def _until(intended_ns: int, desk: Desk, course: Course | None) -> None:
+    wait_ns = intended_ns - desk.now_ns()
+    if course is not None and course.look_every_s is not None:
+        while wait_ns > course.look_every_s * NS and not course.stop:
+            await asyncio.sleep(course.look_every_s)
+            wait_ns = intended_ns - desk.now_ns()
+        if course.stop:
+            return
+    if wait_ns > 0:
+        await asyncio.sleep(wait_ns / NS)
 
 
 async def warm_up(desk: Desk, *, users: int, per_user: int) -> None:

@@ -434,3 +434,36 @@ def test_records_of_loads_come_back_as_they_were() -> None:
     run = run_load([(queue, 1), (other, 1)], Poisson(rate_hz=10, for_s=5), good_within_s=0.1)
 
     assert run == codec.load_load_run(codec.dump_load_run(run), "it")
+
+
+@pytest.mark.parametrize(
+    ("number", "tier"),
+    [("SIGTERM", "client"), pytest.param("SIGINT", "live", marks=pytest.mark.slow)],
+)
+def test_what_an_interrupted_load_measured_is_told(shop, number, tier) -> None:
+    """
+    Ctrl-C and SIGTERM: no more is sent, the record and the report are there, and the code is 130.
+    """
+    write(
+        shop,
+        "benchmarks/ended.py",
+        "import asyncio\nimport signal\n\nfrom agent_perf import scenario\n\n\n"
+        "@scenario('shop.ended', users=(1,), requests=5, warmup=0, only_named=True)\n"
+        "async def ended(world):\n"
+        "    async def request(ask):\n"
+        "        await asyncio.sleep(0.001)\n"
+        f"        if ask.request_id == 20:\n            signal.raise_signal(signal.{number})\n\n"
+        "    yield request\n",
+    )
+    done = agent_perf(
+        shop, "load", "shop.ended", "--shape", "constant", "--rate", "40", "--for", "3600",
+        "--tier", tier,
+    )  # fmt: skip
+    (shop / "benchmarks/ended.py").unlink()
+    run = codec.load_load_run((shop / "reports/load/shop.ended.json").read_bytes(), "it")
+
+    assert 130 == done.returncode, done.stderr
+    assert 21 == run.offered == run.latency.count == run.good
+    assert run.stopped.startswith("interrupted: no more requests were sent after ")
+    assert "shop.ended: constant 40/s" in done.stdout
+    assert f"report: {shop / 'reports/load/shop.ended/index.html'}" in done.stderr

@@ -44,6 +44,7 @@ class Driver:
         start_s: On the clock of time.perf_counter.
         first_failure: What the first one that failed was answered.
         late_count: Requests that left more than LATE_S after their time.
+        sent_count: Requests that were sent, or dropped.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Driver:
         self.start_s = 0.0
         self.first_failure = ""
         self.late_count = 0
+        self.sent_count = 0
         self._asker = asker
         self._mix = mix
         self._observations = observations
@@ -68,28 +70,42 @@ class Driver:
         self._in_flight_max = in_flight_max
         self._pick: Callable[[], ReadyRequest] = _picker(mix, seed)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._sending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Send all of them, and wait for the last answer."""
+        """Send all of them, or those until `stop`, and wait for the last answer."""
         self._recorder.restart()
         self.start_s = time.perf_counter()
+        self._sending = asyncio.get_running_loop().create_task(self._send_all())
         try:
-            for index in range(self._observations.count):
-                at_s = self.start_s + self._observations.at_s(index)
-                # Also when it is late, others must get their turn.
-                await asyncio.sleep(max(0.0, at_s - time.perf_counter()))
-                self._send(index, at_s)
+            await asyncio.wait((self._sending,))
+            if not self._sending.cancelled():
+                self._sending.result()
             await asyncio.gather(*self._under_way)
         finally:
+            self._sending.cancel()
             for task in tuple(self._under_way):
                 task.cancel()
             await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Send no more."""
+        if self._sending is not None:
+            self._sending.cancel()
 
     def now_s(self) -> float:
         """Return the time since the begin."""
         return time.perf_counter() - self.start_s
 
+    async def _send_all(self) -> None:
+        for index in range(self._observations.count):
+            at_s = self.start_s + self._observations.at_s(index)
+            # Also when it is late, others must get their turn.
+            await asyncio.sleep(max(0.0, at_s - time.perf_counter()))
+            self._send(index, at_s)
+
     def _send(self, index: int, at_s: float) -> None:
+        self.sent_count = index + 1
         self.late_count += time.perf_counter() - at_s > LATE_S
         if len(self._under_way) >= self._in_flight_max:
             self._recorder.drop(index, round(at_s * 1e9))

@@ -5,6 +5,7 @@ Makes an experiment: asks, checks the steady state, breaks, and looks how all is
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import secrets
 import time
@@ -14,19 +15,24 @@ from pathlib import Path
 from typing import Final
 
 from agent_perf.config import NamedRequest
-from agent_perf.errors import BrokenError, ConfigError
+from agent_perf.errors import ConfigError
 from agent_perf.live.asking import Asker
-from agent_perf.live.chaos.condition import broken
 from agent_perf.live.chaos.drive import Driver
+from agent_perf.live.chaos.early_end import EarlyEnd
 from agent_perf.live.chaos.injection import Injection
-from agent_perf.live.chaos.judging import fault_checks, load_checks, steady_checks
+from agent_perf.live.chaos.judging import (
+    fault_checks,
+    load_checks,
+    require_steady,
+    steady_checks,
+)
 from agent_perf.live.chaos.observations import Observations
 from agent_perf.live.chaos.plan import Plan
-from agent_perf.live.chaos.stage import AnyWorker, Stage, Told, build_stage
-from agent_perf.live.chaos.writes import Ledger, NoWrites, read_back, writes_checks
+from agent_perf.live.chaos.stage import Stage, Told, build_stage
+from agent_perf.live.chaos.writes import Found, Ledger, NoWrites, read_back, writes_checks
 from agent_perf.live.request import ReadyRequest, ready
-from agent_perf.measure import LoadRecorder, LoadRecording, current_environment
-from agent_perf.records import CheckResult, FaultWindow, LoadRun, StateChange, Tier
+from agent_perf.measure import LoadRecorder, current_environment
+from agent_perf.records import CheckResult, FaultWindow, LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.units import NS, format_value
 
@@ -40,6 +46,7 @@ def run_experiment(
     *,
     logs: Path,
     told: Told,
+    early: EarlyEnd | None = None,
 ) -> LoadRun:
     """
     Return what became of the requests, with a check for each promise.
@@ -50,13 +57,16 @@ def run_experiment(
         chosen: Those that are asked; empty: all but the one that reads back.
         logs: Folder for what workers print.
         told: Is told what happens, as it happens.
+        early: May end it before its time: faults are lifted, answers under way awaited, and what
+            was measured until then is kept.
 
     Raises:
         BrokenError: If a worker is not ready, or the steady state does not hold to begin with.
         ConfigError: If a request is not there, or lacks something.
         UsageError: If a port is taken, or a worker cannot be started.
     """
-    return asyncio.run(_Experiment(plan, requests, chosen, logs, told).run())
+    early = EarlyEnd() if early is None else early
+    return asyncio.run(_Experiment(plan, requests, chosen, logs, told, early).run())
 
 
 class _Experiment:
@@ -67,10 +77,13 @@ class _Experiment:
         chosen: tuple[str, ...],
         logs: Path,
         told: Told,
+        early: EarlyEnd,
     ) -> None:
         self._plan = plan
         self._logs = logs
         self._told = told
+        self._early = early
+        self._ended_s = math.inf
         writes = plan.writes
         read = writes.read if writes else ""
         names = chosen or tuple(name for name in requests if name != read)
@@ -97,6 +110,7 @@ class _Experiment:
             bucket_ns=max(NS // 20, round(plan.length_s / _BUCKETS * NS)),
         )
         self._windows: dict[str, tuple[float, float]] = {}
+        self._active: list[Injection] = []
         self._untouched: dict[str, str] = {}
 
     async def run(self) -> LoadRun:
@@ -115,24 +129,55 @@ class _Experiment:
                 in_flight_max=self._plan.in_flight_max,
                 seed=self._plan.seed,
             )
+            self._early.begin()
             load = asyncio.get_running_loop().create_task(driver.run())
+            whole = asyncio.get_running_loop().create_task(self._inject(driver, stage, load))
+            early = asyncio.get_running_loop().create_task(self._early.wait())
             try:
-                await asyncio.sleep(0)
-                await self._inject(driver, stage)
-                await load
+                await asyncio.wait((whole, early), return_when=asyncio.FIRST_COMPLETED)
+                if whole.done():
+                    whole.result()
+                else:
+                    whole.cancel()
+                    await asyncio.gather(whole, return_exceptions=True)
+                    await self._cut_short(driver, stage, load)
             finally:
-                load.cancel()
-                await asyncio.gather(load, return_exceptions=True)
-            checks = [
-                *steady_checks(self._plan, self._observations),
-                *fault_checks(self._plan, self._observations, self._untouched),
-                *await self._read_back(stage),
-                *load_checks(driver.late_count, self._plan.request_count),
-            ]
-            return self._result(driver, stage, tuple(checks))
+                for task in (whole, early, load):
+                    task.cancel()
+                await asyncio.gather(whole, early, load, return_exceptions=True)
+            return self._result(driver, stage, await self._checks(driver, stage))
 
-    async def _inject(self, driver: Driver, stage: Stage) -> None:
-        """Switch faults on and off at their times; before the first, check the steady state."""
+    async def _cut_short(self, driver: Driver, stage: Stage, load: asyncio.Task[None]) -> None:
+        """Send no more, lift the faults, and await what is under way."""
+        driver.stop()
+        self._ended_s = driver.now_s()
+        self._observations.cut(driver.sent_count)
+        why = f"the experiment was ended after {format_value(self._ended_s, 's')}"
+        for one in self._plan.injections:
+            if one.until_s > self._ended_s:
+                self._untouched[one.name] = why
+        for one in tuple(self._active):
+            await self._end(one, stage)
+            self._windows[one.name] = self._windows[one.name][0], driver.now_s()
+        await load
+
+    async def _checks(self, driver: Driver, stage: Stage) -> tuple[CheckResult, ...]:
+        plan, observations = self._plan, self._observations
+        is_steady_told = self._ended_s >= plan.injections[0].begin_s
+        return (
+            *(steady_checks(plan, observations) if is_steady_told else ()),
+            *fault_checks(plan, observations, self._untouched),
+            *await self._read_back(stage),
+            *load_checks(driver.late_count, max(1, driver.sent_count)),
+        )
+
+    async def _inject(self, driver: Driver, stage: Stage, load: asyncio.Task[None]) -> None:
+        """
+        Switch faults on and off at their times, until *load* is over.
+
+        Before the first, check the steady state.
+        """
+        await asyncio.sleep(0)
         events = sorted(
             [(one.begin_s, 1, one) for one in self._plan.injections]
             + [(one.end_s, 2, one) for one in self._plan.injections],
@@ -141,7 +186,7 @@ class _Experiment:
         for number, (at_s, what, one) in enumerate(events):
             await asyncio.sleep(max(0.0, at_s - driver.now_s()))
             if number == 0:
-                self._require_steady(driver)
+                require_steady(self._plan, self._observations, driver.first_failure)
             now_s = driver.now_s()
             if what == 1:
                 self._told(f"{now_s:8.2f} s  {one.name}: {one.kind} of {one.target}")
@@ -151,27 +196,11 @@ class _Experiment:
                 await self._end(one, stage)
                 self._windows[one.name] = self._windows[one.name][0], driver.now_s()
                 self._told(f"{now_s:8.2f} s  {one.name}: over")
-
-    def _require_steady(self, driver: Driver) -> None:
-        plan = self._plan
-        sample = self._observations.sample(0, self._observations.first_from(plan.steady_s))
-        wrong = broken(plan.steady, sample)
-        if not wrong:
-            return
-        seen = ", ".join(
-            f"{one.metric} {format_value(value, one.unit)} (want {one.sign} "
-            f"{format_value(one.limit, one.unit)})"
-            if value < float("inf")
-            else f"{one.metric}: no answer"
-            for one, value in wrong
-        )
-        first = f"; the first failure: {driver.first_failure}" if driver.first_failure else ""
-        raise BrokenError(
-            f"chaos.{plan.name}: the steady state does not hold before any fault: {seen}{first}. "
-            "An experiment on a sick system tells nothing, and none was made"
-        )
+        # Whoever wants an end of this wants the answers that are under way all the same.
+        await asyncio.shield(load)
 
     def _begin(self, one: Injection, stage: Stage) -> None:
+        self._active.append(one)
         if one.toxic is not None:
             proxy = stage.proxies[one.target]
             if not proxy.accepted:
@@ -190,11 +219,15 @@ class _Experiment:
             await stage.proxies[one.target].remove(one.toxic)
         elif one.kind == "stop":
             stage.workers[one.target].go_on()
+        self._active.remove(one)
 
     async def _read_back(self, stage: Stage) -> tuple[CheckResult, ...]:
         writes, ledger = self._plan.writes, self._memory
         if writes is None or isinstance(ledger, NoWrites):
             return ()
+        if self._ended_s < math.inf:
+            # Right after a fault the service may be away, and what is written with it.
+            return writes_checks(ledger, writes, Found(times={}, problem="nothing was read back"))
         self._told("reading back what was acknowledged")
         async with Asker(stage.url, keep_content=True) as asker:
             found = await read_back(ledger, writes, asker, self._read, stage.addresses)
@@ -210,10 +243,11 @@ class _Experiment:
             tier=Tier.LIVE,
             commit=WORKTREE,
             environment=current_environment(()),
-            offered=plan.request_count,
+            offered=driver.sent_count,
+            stopped=self._stopped(),
             good_within_ns=None,
             fault_windows=self._fault_windows(),
-            states=_states(stage.workers, driver.start_s, recording),
+            states=stage.states(driver.start_s, recording.duration_ns),
             checks=checks,
             first_failure=driver.first_failure,
             duration_ns=recording.duration_ns,
@@ -241,7 +275,14 @@ class _Experiment:
                 end_ns=round(self._windows[one.name][1] * NS),
             )
             for one in self._plan.injections
+            if one.name in self._windows
         )
+
+    def _stopped(self) -> str:
+        if self._ended_s == math.inf:
+            return ""
+        ended, length = (format_value(one, "s") for one in (self._ended_s, self._plan.length_s))
+        return f"interrupted after {ended} of {length}"
 
 
 def _ready(name: str, requests: Mapping[str, NamedRequest], where: str) -> ReadyRequest:
@@ -249,15 +290,3 @@ def _ready(name: str, requests: Mapping[str, NamedRequest], where: str) -> Ready
         known = ", ".join(requests) or "none"
         raise ConfigError(f"{where}: no request {name!r}; there are {known}: [requests.{name}]")
     return ready(name, requests[name], os.environ)
-
-
-def _states(
-    workers: Mapping[str, AnyWorker], start_s: float, recording: LoadRecording
-) -> tuple[StateChange, ...]:
-    found = [
-        StateChange(at_ns=max(0, round((at_s - start_s) * NS)), name=f"worker.{name}", state=state)
-        for name, worker in workers.items()
-        for at_s, state in worker.states
-    ]
-    inside = [one for one in found if one.at_ns <= recording.duration_ns]
-    return tuple(sorted(inside, key=lambda one: one.at_ns))

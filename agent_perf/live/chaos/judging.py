@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent_perf.live.chaos.condition import Condition
+from agent_perf.errors import BrokenError
+from agent_perf.live.chaos.condition import Condition, broken
 from agent_perf.live.chaos.injection import Injection
 from agent_perf.live.chaos.observations import Observations
 from agent_perf.live.chaos.plan import Plan
@@ -18,6 +19,31 @@ from agent_perf.units import format_value
 LATE_S: Final = 0.1
 LATE_RATIO_MAX: Final = 0.05
 """Of more that leave later than that, latencies tell of us."""
+
+
+def require_steady(plan: Plan, observations: Observations, first_failure: str) -> None:
+    """
+    Return if the steady state holds before the first fault.
+
+    Raises:
+        BrokenError: If it does not; *first_failure* is told with it, if it is not empty.
+    """
+    sample = observations.sample(0, observations.first_from(plan.steady_s))
+    wrong = broken(plan.steady, sample)
+    if not wrong:
+        return
+    seen = ", ".join(
+        f"{one.metric} {format_value(value, one.unit)} (want {one.sign} "
+        f"{format_value(one.limit, one.unit)})"
+        if value < float("inf")
+        else f"{one.metric}: no answer"
+        for one, value in wrong
+    )
+    first = f"; the first failure: {first_failure}" if first_failure else ""
+    raise BrokenError(
+        f"chaos.{plan.name}: the steady state does not hold before any fault: {seen}{first}. "
+        "An experiment on a sick system tells nothing, and none was made"
+    )
 
 
 def steady_checks(plan: Plan, observations: Observations) -> tuple[CheckResult, ...]:

@@ -54,6 +54,10 @@ class Observations:
         if is_good:
             self._latency_s[index] = latency_s
 
+    def cut(self, count: int) -> None:
+        """There will be no more than the first *count* requests."""
+        self.count = min(self.count, count)
+
     def first_from(self, at_s: float) -> int:
         """Return the number of the first request at or after *at_s*, at most the count."""
         # A rate that is no power of two makes a whole number of n / rate * rate only nearly.

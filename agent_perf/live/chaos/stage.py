@@ -14,6 +14,8 @@ from agent_perf.live.chaos.foreign_worker import ForeignWorker
 from agent_perf.live.chaos.plan import Plan, filled
 from agent_perf.live.chaos.proxy import Proxy
 from agent_perf.live.chaos.worker import Worker
+from agent_perf.records import StateChange
+from agent_perf.units import NS
 
 Told = Callable[[str], None]
 AnyWorker = Worker | ForeignWorker
@@ -35,6 +37,16 @@ class Stage:
     workers: Mapping[str, AnyWorker]
     addresses: Mapping[str, str]
     url: str
+
+    def states(self, start_s: float, duration_ns: int) -> tuple[StateChange, ...]:
+        """Return how the workers' states changed in *duration_ns* from *start_s*, in order."""
+        found = [
+            StateChange(at_ns=max(0, round((at_s - start_s) * NS)), name=f"worker.{name}", state=to)
+            for name, worker in self.workers.items()
+            for at_s, to in worker.states
+        ]
+        inside = [one for one in found if one.at_ns <= duration_ns]
+        return tuple(sorted(inside, key=lambda one: one.at_ns))
 
 
 async def build_stage(plan: Plan, stack: AsyncExitStack, logs: Path, told: Told) -> Stage:

@@ -208,12 +208,14 @@ at_s = 2
     assert checks["check.recovery.unused_reset"].passed is None
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
+)
 def test_an_experiment_that_is_ended_leaves_nothing(
     place: Path, number: signal.Signals, code: int
 ) -> None:
     """
-    After Ctrl-C, and even after SIGKILL, no worker runs and no proxy listens any more.
+    After Ctrl-C or SIGTERM, and even after SIGKILL, no worker runs and no proxy listens any more.
     """
     text = (place / "agent-perf.toml").read_text()
     fault = '\n[[chaos.x.faults]]\nkind = "refuse"\nproxy = "redis"\nat_s = 20\nfor_s = 1\n'
@@ -245,6 +247,46 @@ def test_an_experiment_that_is_ended_leaves_nothing(
     while any(_listens(port) for port in ports):
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_an_interrupted_experiment_measured_is_told(
+    place: Path, number: signal.Signals
+) -> None:
+    """
+    In the middle of a fault: it is lifted, its checks are untold, and all else is in the report.
+    """
+    text = (place / "agent-perf.toml").read_text()
+    fault = (
+        '\n[chaos.x.writes]\nrequest = "order"\nread = "list"\n'
+        '[[chaos.x.faults]]\nkind = "stop"\nworker = "api"\nat_s = 2\nfor_s = 50\n'
+    )
+    (place / "agent-perf.toml").write_text(text + fault)
+    ours = subprocess.Popen(
+        [sys.executable, "-m", "agent_perf", "chaos", "x"],
+        cwd=place,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ours.stderr is not None
+    while "stop of api" not in (line := ours.stderr.readline()):
+        assert line, "it ended before its fault"
+    time.sleep(0.5)
+    ours.send_signal(number)
+    out, err = ours.communicate(timeout=40)
+    run = codec.load_load_run((place / "reports/chaos/chaos.x.json").read_bytes(), "it")
+    checks = {one.name: one for one in run.checks}
+
+    assert 130 == ours.returncode, err
+    assert run.stopped.startswith("interrupted after 2.")
+    assert 80 <= run.offered == run.latency.count + run.dropped < 2000
+    assert checks["check.steady.success_ratio"].passed
+    assert checks["check.recovery.api_stop"].passed is None
+    assert "the experiment was ended after" in checks["check.recovery.api_stop"].text
+    assert checks["check.lost.order"].passed is None
+    assert "UNDECIDED chaos.x check.recovery.api_stop" in out
+    assert (place / "reports/chaos/chaos.x/index.html").exists()
 
 
 def _listens(port: int) -> bool:

@@ -193,12 +193,13 @@ def test_what_scenarios_refuse(names, given, words) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_measured(project, service) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(project, service, number) -> None:
     """
-    It ends with 130, the result is written, and no process is left.
+    By Ctrl-C or by SIGTERM it ends with 130, the result is written, and no process is left.
     """
     process, workers = started(project, service)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=30)
 
     assert 130 == process.returncode, err
