@@ -64,7 +64,9 @@ def load_catalog(package: str, root: Path) -> Catalog:
         raise UsageError(
             f"no benchmark package {package!r} in {root}; set `benchmarks` in the configuration"
         )
-    if str(root) not in sys.path:
+    # A project that is installed for editing is on the path already, but behind whatever else
+    # brings a package of that name.
+    if sys.path[:1] != [str(root)]:
         sys.path.insert(0, str(root))
     dotted = package.strip("/").replace("/", ".")
     found: dict[str, Scenario | CommandScenario] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,27 @@ def test_a_package_within_needs_no_key(tmp_path, monkeypatch) -> None:
     )
 
     assert () == catalog.broken
+
+
+def test_the_project_goes_before_others_that_bring_such_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Though it is on the import path already, behind a package of the same name.
+    """
+    others, mine = tmp_path / "others", tmp_path / "mine"
+    for root in (others, mine):
+        (root / "measured_here").mkdir(parents=True)
+        (root / "measured_here/__init__.py").touch()
+    (mine / "measured_here/one.py").write_text(_SCENARIO.format(name="here.one"))
+    monkeypatch.setattr(sys, "path", [str(others), *sys.path, str(mine)])
+
+    try:
+        catalog = load_catalog("measured_here", mine)
+    finally:
+        for name in [name for name in sys.modules if name.startswith("measured_here")]:
+            del sys.modules[name]
+
+    assert ("here.one",) == tuple(scenario.name for scenario in catalog.scenarios)
+    assert () == catalog.broken
+    assert str(mine) == sys.path[0]
