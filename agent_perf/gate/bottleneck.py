@@ -21,9 +21,22 @@ _QUEUES: Final = {
 _NOTABLE_RATIO: Final = 0.05
 """Share of the requests' time from which a queue is worth a word."""
 
+_SENT_LATE: Final = "load.late"
+"""Time that the generator took before it sent: no part of what it asks."""
 
 _ALL_OF_IT: Final = "http.request"
 """Of a service that is seen from outside, that it takes the time says nothing."""
+
+_SEEN_FROM_OUTSIDE: Final = {
+    "http.first_event": "the wait for the first event of a stream",
+    "http.stream": "the rest of a stream, after its first event",
+}
+
+_BACKLOG_RATIO: Final = 0.5
+"""Share of all requests without an answer at the last arrival from which they are a backlog."""
+
+_BACKLOG_BUCKETS_MIN: Final = 10
+"""Buckets over which requests arrive at least: what comes all at once waits in any case."""
 
 _BUSY_RATIO: Final = 0.5
 """Share of a pool in use on average from which it is worth a word though nobody waited."""
@@ -41,7 +54,10 @@ def find_bottlenecks(run: LoadRun) -> tuple[Bottleneck, ...]:
     ended = run.latency.count
     if not ended:
         return ()
-    found = [*_full(run.levels, run.counts, ended), *_queues(run)]
+    found = [*_full(run.levels, run.counts, ended), *_queues(run), *_backlog(run)]
+    if run.live is not None and not run.good:
+        # Where refusals took their time is no reason for them.
+        return tuple(found)
     lead = "apart from that, most time goes" if found else "most time goes"
     slowest = _slowest(run.operations, ended, run.latency.sum_ns, lead)
     if slowest is not None and run.live is not None and slowest.name == _ALL_OF_IT:
@@ -124,6 +140,23 @@ def _queues(run: LoadRun) -> tuple[Bottleneck, ...]:
     return tuple(found)
 
 
+def _backlog(run: LoadRun) -> tuple[Bottleneck, ...]:
+    """Return that requests arrived faster than they were answered; empty if they did not."""
+    buckets = run.timeline.buckets
+    arrived = sum(bucket.started for bucket in buckets)
+    last = max((index for index, bucket in enumerate(buckets) if bucket.started), default=-1)
+    waiting = arrived - sum(bucket.ended for bucket in buckets[: last + 1])
+    if last + 1 < _BACKLOG_BUCKETS_MIN or waiting < _BACKLOG_RATIO * arrived:
+        return ()
+    arrived_hz = arrived * NS / ((last + 1) * run.timeline.bucket_ns)
+    text = (
+        f"when the last request arrived, {waiting:,} of {arrived:,} had no answer yet: "
+        f"{format_value(arrived_hz, 'per_s')} arrived, and "
+        f"{format_value(run.throughput_hz, 'per_s')} were answered"
+    )
+    return (Bottleneck(kind="queue", name="backlog", text=text),)
+
+
 def _growth(calm: Probe, broken: Probe) -> Bottleneck | None:
     """Return what grew most per request from *calm* to *broken*; None if nothing did."""
     more_ns = broken.mean_ns - calm.mean_ns
@@ -156,15 +189,17 @@ def _growth(calm: Probe, broken: Probe) -> Bottleneck | None:
 def _slowest(
     operations: Mapping[str, OperationTotal], ended: int, sum_ns: int, lead: str
 ) -> Bottleneck | None:
-    others = {name: total for name, total in operations.items() if name not in _QUEUES}
+    left_out = {*_QUEUES, _SENT_LATE}
+    others = {name: total for name, total in operations.items() if name not in left_out}
     if not others or not sum_ns:
         return None
     name = max(others, key=lambda name: (others[name].critical_ns, name))
     critical_ns = others[name].critical_ns
     if not critical_ns:
         return None
+    words = _SEEN_FROM_OUTSIDE.get(name, name)
     text = (
-        f"{lead} to {name}: {format_value(critical_ns / ended / NS, 's')} a request, "
+        f"{lead} to {words}: {format_value(critical_ns / ended / NS, 's')} a request, "
         f"{format_value(critical_ns / sum_ns, 'ratio')} of all"
     )
     return Bottleneck(kind="slow", name=name, text=text)

@@ -21,7 +21,13 @@ from agent_perf.records import (
     Outcome,
     TargetResult,
 )
-from agent_perf.stats import bucket_value, missing_because, summarize_load, unit_of
+from agent_perf.stats import (
+    bucket_value,
+    missing_because,
+    quantile_samples,
+    summarize_load,
+    unit_of,
+)
 from agent_perf.units import NS, format_value
 
 LOAD_FAMILIES: Final = (
@@ -220,6 +226,8 @@ def _untold(metric: str, run: LoadRun, metrics: Mapping[str, Metric]) -> str:
         taken = run.live.resources
         return "nobody looked at the server" if taken is None else missing_because(taken, metric)
     limit = run.targets[metric]
+    if few := _too_few(metric, run):
+        return f"target of {format_value(limit, 's')}, and {few}"
     close = difflib.get_close_matches(metric, metrics, n=1)
     family = metric.partition(".")[0]
     known = [name for name in metrics if name.partition(".")[0] == family] or list(metrics)
@@ -228,3 +236,17 @@ def _untold(metric: str, run: LoadRun, metrics: Mapping[str, Metric]) -> str:
         f"target of {format_value(limit, unit_of(metric))}, and {run.latency.count:,} requests "
         f"give no such metric; {hint}"
     )
+
+
+def _too_few(metric: str, run: LoadRun) -> str:
+    """Return that requests are too few for the quantile that *metric* is; empty if it is none."""
+    family, *path, which = metric.split(".")
+    wanted = quantile_samples(which)
+    if family != "latency" or wanted is None:
+        return ""
+    summary = run.paths.get(".".join(path)) if path else run.latency
+    if summary is None or not 0 < summary.count < wanted:
+        return ""
+    of = f" of {'.'.join(path)}" if path else ""
+    asked = f"{summary.count:,} request{'s' * (summary.count > 1)}{of}"
+    return f"{asked} cannot tell a {which.upper()}, which wants {wanted:,}; ask longer or oftener"

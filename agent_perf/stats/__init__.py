@@ -15,7 +15,13 @@ from agent_perf.stats.instructions import (
     compare_instructions,
     wants_second_count,
 )
-from agent_perf.stats.load_metrics import bucket_value, hit_ratio, summarize_load, unit_of
+from agent_perf.stats.load_metrics import (
+    bucket_value,
+    hit_ratio,
+    quantile_samples,
+    summarize_load,
+    unit_of,
+)
 from agent_perf.stats.noise import NOISE_LIMITS, NOISE_ROUNDS_MIN, design_effect, metric_noise
 from agent_perf.stats.quantiles import nearest_rank, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
@@ -89,6 +95,7 @@ __all__ = [
     "open_duets",
     "paired_shift",
     "passing",
+    "quantile_samples",
     "quantile_shift",
     "rare_paths",
     "request_metric",

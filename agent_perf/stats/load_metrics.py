@@ -67,6 +67,12 @@ def unit_of(metric: str) -> str:
     return "per_s" if metric in {"throughput", "goodput"} else "count"
 
 
+def quantile_samples(which: str) -> int | None:
+    """Return how many requests a load's *which*, as ``p99``, wants; None if it is no quantile."""
+    q = _QUANTILES.get(which)
+    return None if q is None else samples_needed(q)
+
+
 def bucket_value(metric: str, bucket: Bucket, bucket_s: float) -> float | None:
     """
     Return what *metric* was in *bucket*; None if a bucket does not tell, as with paths.

@@ -13,6 +13,7 @@ from agent_perf.records import (
     Environment,
     LatencySummary,
     LevelTotal,
+    LiveLoad,
     LoadRun,
     OperationTotal,
     Outcome,
@@ -21,7 +22,19 @@ from agent_perf.records import (
     Tier,
     Timeline,
 )
-from agent_perf.units import NS
+from agent_perf.units import NS, format_value
+
+SERVICE = LiveLoad(
+    url="http://127.0.0.1:8000",
+    generator="Locust 2.47.0",
+    workers=1,
+    worker_cpu_ratio=(),
+    load_average=None,
+    late_count=0,
+    late_ns_p95=0,
+    late_ns_max=0,
+    resources=None,
+)
 
 
 def bucket(p95_s: float, *, ended: int = 10, failed: int = 0) -> Bucket:
@@ -163,6 +176,63 @@ def test_what_is_slow_is_not_called_the_most_where_requests_queue() -> None:
         "waiting for a database connection is 90 % of the requests' time, 900 ms each on average",
         "apart from that, most time goes to llm: 100 ms a request, 10 % of all",
     ] == [one.text for one in find_bottlenecks(run)]
+
+
+def test_what_arrives_faster_than_it_is_answered_is_told() -> None:
+    """
+    By hand: 40 a bucket for 10 buckets of 1 s, 10 of each answered then, the rest in 30 more.
+    """
+    busy = replace(bucket(0.1), started=40)
+    after = replace(bucket(0.1), started=0)
+    run = load(*[busy] * 10, *[after] * 30, targets={})
+    told = [one.text for one in find_bottlenecks(run)]
+    answered = format_value(run.throughput_hz, "per_s")
+
+    words = "when the last request arrived, 300 of 400 had no answer yet: 40/s arrived, and"
+
+    assert [f"{words} {answered} were answered"] == told
+    assert () == find_bottlenecks(load(*[bucket(0.1)] * 40, targets={}))
+    # What comes within a few buckets waits in any case.
+    assert () == find_bottlenecks(load(*[busy] * 9, *[after] * 27, targets={}))
+
+
+def test_of_a_service_only_what_is_its_own_is_called_slow() -> None:
+    """
+    Neither the generator's own lateness, nor where refusals took their time; streams in words.
+    """
+    late = OperationTotal(count=40, busy_ns=30 * NS, critical_ns=30 * NS)
+    first = OperationTotal(count=40, busy_ns=10 * NS, critical_ns=10 * NS)
+    run = load(
+        *[bucket(0.1)] * 4,
+        targets={},
+        operations={"load.late": late, "http.first_event": first},
+        live=SERVICE,
+    )
+
+    assert [
+        "most time goes to the wait for the first event of a stream: 250 ms a request, 25 % of all"
+    ] == [one.text for one in find_bottlenecks(run)]
+    assert () == find_bottlenecks(replace(run, good=0, errors={"network": 40}))
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("latency.p999", "40 requests cannot tell a P999, which wants 1,000; ask"),
+        ("latency.chat.p95", "12 requests of chat cannot tell a P95, which wants 20; ask"),
+        ("latency.chatt.p95", "give no such metric; "),
+    ],
+)
+def test_too_few_requests_are_no_misspelt_metric(metric: str, words: str) -> None:
+    """
+    What a longer load would tell is said to want one; a name that nothing has is not.
+    """
+    run = load(*[bucket(0.1)] * 4, targets={metric: 3.0})
+    chat = replace(run.latency, count=12)
+    decision = judge_load(replace(run, paths={"chat": chat}))
+
+    assert Outcome.UNDECIDED is decision.outcome
+    assert words in decision.targets[0].text
 
 
 @pytest.mark.parametrize(
