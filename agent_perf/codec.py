@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.errors import SampleError, StoreError
 from agent_perf.records import (
     CalibratedTables,
@@ -265,7 +266,7 @@ def read_file(path: Path) -> bytes:
 def schema_of(data: bytes) -> str:
     """Return what a file says that it holds, as ``load_run``; empty if it says nothing."""
     try:
-        return msgspec.json.decode(data, type=_Header).schema
+        return decoder_of(_Header).decode(data).schema
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
@@ -276,7 +277,7 @@ def _dump(schema: str, value: object) -> bytes:
 
 def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
     try:
-        header = msgspec.json.decode(data, type=_Header)
+        header = decoder_of(_Header).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(
             f"{source} is not a whole agent-perf file ({error}; {len(data)} bytes): "
@@ -292,8 +293,7 @@ def _load(schema: str, data: bytes, source: str, kind: type[T]) -> T:
             f"to {SCHEMA_VERSION}: upgrade agent-perf, or delete the file and measure again"
         )
     try:
-        raw = msgspec.json.decode(data, type=_File).data
-        return msgspec.json.decode(raw, type=kind)
+        return decoder_of(kind).decode(decoder_of(_File).decode(data).data)
     except (msgspec.DecodeError, SampleError, RecursionError) as error:
         raise StoreError(
             f"{source} does not hold a valid {schema} ({error}); delete it and measure again"

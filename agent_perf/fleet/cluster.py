@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from agent_perf.config import Config
+from agent_perf.decoding import decoder_of
 from agent_perf.errors import UsageError
 from agent_perf.fleet.account import Account
 from agent_perf.fleet.address import ClusterAddress
@@ -85,7 +86,7 @@ class Cluster:
         box = self._boxes.get(message["part"])
         if box is not None:
             data = zlib.decompress(message["event"])
-            box.put(msgspec.json.decode(data, type=Event))
+            box.put(decoder_of(Event).decode(data))
 
     def measure(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.errors import AgentPerfError, BrokenError
 from agent_perf.fleet.assignment import Presence
 from agent_perf.fleet.likeness import differences, installation
@@ -101,9 +102,7 @@ class Roster:
             present, msgspec.json.encode(self._source), workers=addresses, on_error="return"
         )
         return {
-            address: msgspec.json.decode(answer, type=Presence)
-            if isinstance(answer, bytes)
-            else answer
+            address: decoder_of(Presence).decode(answer) if isinstance(answer, bytes) else answer
             for address, answer in answers.items()
         }
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.errors import AgentPerfError, RepositoryError
 from agent_perf.fleet.assignment import Assignment, Presence
 from agent_perf.fleet.likeness import installation
@@ -38,7 +39,7 @@ _TICK_S: Final = 0.25
 async def present(source: bytes, dask_worker: Worker | None = None) -> bytes:
     """Return what this worker is, and whether it has the files of *source*."""
     assert dask_worker is not None
-    wanted = msgspec.json.decode(source, type=Source)
+    wanted = decoder_of(Source).decode(source)
     kept = _kept(dask_worker)
 
     def look() -> Presence:
@@ -54,7 +55,7 @@ async def receive(
 ) -> None:
     """Take the next *part* of what is sent of *source*; with the last, unpack it."""
     assert dask_worker is not None
-    wanted = msgspec.json.decode(source, type=Source)
+    wanted = decoder_of(Source).decode(source)
     kept = _kept(dask_worker)
 
     def take() -> None:
@@ -79,7 +80,7 @@ def carry_out(assignment: bytes) -> int:
     from distributed import get_worker
 
     worker = get_worker()
-    wanted = msgspec.json.decode(assignment, type=Assignment)
+    wanted = decoder_of(Assignment).decode(assignment)
     told_count = 0
     with _wanted_still(worker) as stop:
         for event in _measure(wanted, _kept(worker), stop):

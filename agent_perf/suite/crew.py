@@ -17,6 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.records import Failure, Tier
 from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuMode
@@ -124,7 +125,7 @@ def _events(
     while (line := lines.next(order.time_limit_s + _GRACE_S)) is not None:
         if not line:
             break
-        event = msgspec.json.decode(line, type=Event)
+        event = decoder_of(Event).decode(line)
         if event.kind == "found":
             owed = dict.fromkeys(event.names)
         elif event.kind in {"run", "failed"}:

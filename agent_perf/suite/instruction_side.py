@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.suite.fork import Broken
 from agent_perf.suite.instruction_worker import CountAnswer, CountDemand
 from agent_perf.suite.lines import Lines
@@ -147,7 +148,7 @@ class InstructionSide:
             # Dead, or it would give this answer to the next demand: of no more use.
             self._end()
             raise NoCount(self._silence(line is None, limit_s))
-        answer = msgspec.json.decode(line, type=CountAnswer)
+        answer = decoder_of(CountAnswer).decode(line)
         if answer.error is not None:
             raise NoCount(answer.error)
         return answer

@@ -17,6 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.scrubbing import harmless
 from agent_perf.suite.duet_worker import Answer, Demand
 from agent_perf.suite.lanes import Item
@@ -137,7 +138,7 @@ class Side:
             else:
                 message, category = "the process crashed", "crashed"
             raise SideBroken(message, category=category, traceback=said)
-        answer = msgspec.json.decode(line, type=Answer)
+        answer = decoder_of(Answer).decode(line)
         if answer.error:
             raise SideBroken(answer.error, category="raised", traceback=answer.traceback)
         return answer

@@ -17,6 +17,7 @@ from typing import IO, Final
 
 import msgspec
 
+from agent_perf.decoding import decoder_of
 from agent_perf.errors import BrokenError
 from agent_perf.records import Tier
 from agent_perf.sim import CpuMode
@@ -149,7 +150,7 @@ class Prober:
         found: dict[str, Report] = {}
         complete = False
         while line := lines.next(self.time_limit_s + _GRACE_S):
-            report = msgspec.json.decode(line, type=Report)
+            report = decoder_of(Report).decode(line)
             if report.benchmark:
                 found[report.benchmark] = report
                 continue
