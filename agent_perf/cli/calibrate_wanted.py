@@ -99,8 +99,6 @@ def _statements(options: ServiceOptions) -> tuple[str, ...]:
     path = options.statements
     if path is None:
         return ()
-    if not options.database:
-        raise UsageError("--statements needs --database: whom should they be asked?")
     data = codec.read_file(path)
     if len(data) > _STATEMENTS_BYTES_MAX:
         raise UsageError(f"{path} has {len(data):,} bytes; want SQL of a few statements")

@@ -74,6 +74,11 @@ def clock_of(tier: str) -> str:
     return "real time" if Tier(tier) is Tier.LIVE else "virtual time"
 
 
+def time_of(tier: str) -> str:
+    """Return in which time *tier* is, as modes of verbs are called."""
+    return f"in {clock_of(tier)}"
+
+
 def _take_url(variable: str, ctx: click.Context, _param: click.Parameter, url: str | None) -> None:
     if url is not None and not ctx.resilient_parsing:
         _set_variable(variable, url)

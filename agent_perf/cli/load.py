@@ -15,7 +15,6 @@ from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.interruption import Interruption
 from agent_perf.cli.live import clock_of, in_real_time
 from agent_perf.cli.load_cost import ended_with
-from agent_perf.cli.load_live import refuse_without_url
 from agent_perf.cli.load_options import FOR_S, LoadOptions, shape_of
 from agent_perf.cli.load_report import Telling, tell_capacity, tell_load
 from agent_perf.cli.load_targets import promise_of, targets_of
@@ -50,7 +49,6 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         BrokenError: If a scenario itself raised.
         NothingMeasuredError: If no request arrived.
     """
-    refuse_without_url(options)
     if not names:
         raise UsageError("a load without a scenario; name one, or a running service by --url")
     project = open_project(Path.cwd())
@@ -110,6 +108,8 @@ def _search(
     _refuse_for_search(mix, options)
     scenario = mix[0][0]
     if not given:
+        if not options.own_targets:
+            raise UsageError("--find-knee with --no-own-targets wants a --target, as p95=0.15")
         given = _own_latency(project, scenario)
     low_hz = options.rate_hz if options.rate_hz is not None else 1.0
     logged: list[str] = []

@@ -28,7 +28,7 @@ from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.live import require_allowed
 from agent_perf.live.load import LiveTarget, Progress, run_live_load
 from agent_perf.load import Closed, Limits
-from agent_perf.records import LoadRun, Tier
+from agent_perf.records import LoadRun
 from agent_perf.report import Command
 from agent_perf.scrubbing import without_url_secrets
 
@@ -55,7 +55,8 @@ def load_service(names: tuple[str, ...], options: LoadOptions) -> int:
     assert url is not None
     project = open_project(Path.cwd(), needs_benchmarks=False)
     options = with_named_load(options, project.config.loads)
-    _refuse(options)
+    if options.users is not None and not options.closed:
+        raise UsageError("--users wants --closed here; leave it out with --url")
     require_allowed(url, options.allow_host or (), "a load")
     run = _run(target_named(url, names, project.config.requests), options)
     if sys.stderr.isatty():
@@ -131,36 +132,6 @@ def target_named(
             raise UsageError(f"{text!r}: weight {weight!r}; want a whole number >= 1, as {name}=3")
         weights[name] = int(weight) if weight else requests[name].weight
     return LiveTarget(url=url, requests={name: requests[name] for name in weights}, weights=weights)
-
-
-def refuse_without_url(options: LoadOptions) -> None:
-    """
-    Return if *options* ask for nothing that only a load on a service has.
-
-    Raises:
-        UsageError: If they do.
-    """
-    for name, given in (
-        ("--workers", options.workers),
-        ("--watch", options.watch),
-        ("--think", options.think_s),
-        ("--allow-host", (options.tier != Tier.LIVE.value and options.allow_host) or None),
-    ):
-        if given is not None:
-            raise UsageError(f"{name} has no meaning for scenarios; leave it out, or give --url")
-
-
-def _refuse(options: LoadOptions) -> None:
-    simulated = "is of simulated loads, and this one is real"
-    for name, given, why in (
-        ("--tier", options.tier != "client", simulated),
-        ("--cpu", options.cpu is not None, simulated),
-        ("--max-cost", options.max_cost_usd is not None, "is of model calls that we see"),
-        ("--find-knee", options.find_knee, f"{simulated}; want --shape stress, whose stairs show"),
-        ("--users", options.users is not None and not options.closed, "wants --closed here"),
-    ):
-        if given:
-            raise UsageError(f"{name} {why}; leave it out with --url")
 
 
 def _with_resources(run: LoadRun, watched: Watched) -> LoadRun:

@@ -170,11 +170,14 @@ def test_money_and_other_machines_want_consent(project: Path, listener: Listener
         (["--http", "http://shop.test"], "--allow-host shop.test"),
         (["--http", "ftp://127.0.0.1"], "--http wants an address such as"),
         (["--redis", "redis://127.0.0.1", "--count", "20"], "a P95 wants 59 latencies"),
-        (["--dry-run"], "--dry-run of what"),
+        (["--dry-run"], "--dry-run has no meaning without a service"),
         (["--http", "http://127.0.0.1", "--request", "health", "--request", "x"], "no request 'x'"),
         (["--http", "http://127.0.0.1", "--request", "tail"], "'tail' is a stream"),
         (["--redis", "redis://:${NOWHERE_SET}@127.0.0.1"], r"\$\{NOWHERE_SET\}, which is not set"),
-        (["--redis", "redis://127.0.0.1", "--statements", "x.sql"], "--statements needs --data"),
+        (
+            ["--redis", "redis://127.0.0.1", "--statements", "x.sql"],
+            "--statements has no meaning without --data",
+        ),
         (["--model", "http://127.0.0.1/v1"], "--model needs --model-name"),
         (["--model", "http://127.0.0.1/v1", "--model-name", "mine"], "give --model-price IN/OUT"),
         (

@@ -4,6 +4,7 @@ The verb that measures what operations and services take here, and its options.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,15 +120,29 @@ def verb(output: Path | None, rounds: int, live: bool, form: str, **services: An
     """
     from agent_perf.cli.calibrate_services import calibrate_services
     from agent_perf.cli.calibrate_wanted import ServiceOptions
-    from agent_perf.errors import UsageError
+    from agent_perf.cli.heeding import refuse_unheeded
 
     options = ServiceOptions(**services)
+    refuse_unheeded(*_modes(live=live, is_asked=options.is_asked, **services))
     if options.is_asked:
-        if live:
-            raise UsageError("--live measures CPU time; name no service, or leave it out")
         end(calibrate_services(options, output, form=form))
-    if options.dry_run:
-        raise UsageError("--dry-run of what? Name --redis, --database, --http or --model")
     from agent_perf.cli.calibrate import run_calibration
 
     end(run_calibration(output, rounds=rounds, live=live, form=form, allowed=options.allow_hosts))
+
+
+def _modes(
+    *, live: bool, is_asked: bool, http: str, database: str, model: str, **_others: Any
+) -> Iterator[str]:
+    if not is_asked:
+        yield "without a service"
+        yield from () if live else ("without --live", "without a service and --live")
+        return
+    yield from ("with a service", "without --live")
+    for mode, url in (
+        ("without --http", http),
+        ("without --database", database),
+        ("without --model", model),
+    ):
+        if not url:
+            yield mode

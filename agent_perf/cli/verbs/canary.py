@@ -4,6 +4,7 @@ The verb that holds a candidate against the stable service, and its options.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,23 @@ def verb(requests: tuple[str, ...], **options: Any) -> None:
     the candidate is surely worse (more than half of a limit) or surely fine (less than all).
     Exit codes: 0 promote, 1 roll back, 4 hold, 3 the stable service answers nothing.
     """
+    from agent_perf.cli.heeding import refuse_unheeded
+
+    refuse_unheeded(*_modes(**options))
     from agent_perf.cli.canary import CanaryOptions, judge_candidate
 
     limits = {metric: options.pop(option) for option, metric in _LIMITS.items()}
     end(judge_candidate(requests, CanaryOptions(limits=limits, **options)))
+
+
+def _modes(
+    *, prometheus: str | None, step: int | None, errors_metric: str, **_others: Any
+) -> Iterator[str]:
+    if not prometheus:
+        yield "without --prometheus"
+        return
+    yield "with --prometheus"
+    if step is None:
+        yield "with --prometheus and without --step"
+    if not errors_metric:
+        yield "with --prometheus and without --errors-metric"

@@ -35,6 +35,10 @@ def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     error_cases() are some: models, Redis and databases that fail. The request gets the
     question as ask.text. Exit codes: 0 all as expected, 1 one is not.
     """
+    from agent_perf.cli.heeding import refuse_unheeded
+    from agent_perf.cli.live import time_of
+
+    refuse_unheeded(time_of(options["tier"]))
     from agent_perf.cli.cases import CasesOptions, check_cases
 
     end(check_cases(scenarios, CasesOptions(**options)))

@@ -118,13 +118,17 @@ def verb(scenarios: tuple[str, ...], **options: Any) -> None:
     was missed, 3 not one request was answered, 4 not told, 5 none arrived,
     6 --max-cost was passed.
     """
+    from agent_perf.cli.heeding import refuse_unheeded
+    from agent_perf.cli.live import time_of
     from agent_perf.cli.load_options import LoadOptions
 
     asked = LoadOptions(**options)
     if asked.url is not None:
         from agent_perf.cli.load_live import load_service
 
+        refuse_unheeded("with --url")
         end(load_service(scenarios, asked))
+    refuse_unheeded(time_of(asked.tier), *(["with --find-knee"] if asked.find_knee else []))
     from agent_perf.cli.load import load_scenarios
 
     end(load_scenarios(scenarios, asked))

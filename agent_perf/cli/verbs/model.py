@@ -62,6 +62,10 @@ def verb(**options: Any) -> None:
     Ctrl-C or SIGTERM ends it, and it tells what was asked. Exit codes: 0 ended, 2 it cannot
     listen there, or a file is not valid.
     """
+    from agent_perf.cli.heeding import refuse_unheeded
+
+    if options["cassette"] is not None:
+        refuse_unheeded("with --cassette")
     from agent_perf.cli.model import ServeOptions, serve_model
 
     end(serve_model(ServeOptions(**options)))

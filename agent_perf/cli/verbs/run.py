@@ -52,6 +52,10 @@ def verb(refs: tuple[str, ...], **options: Any) -> None:
     'worktree' the files as they are. Without any: HEAD. What is stored already, for the
     same benchmarks, harness and packages, is not measured again.
     """
+    from agent_perf.cli.heeding import refuse_unheeded
+    from agent_perf.cli.live import time_of
+
+    refuse_unheeded(time_of(options["tier"]))
     from agent_perf.cli.run import run_refs
 
     end(run_refs(refs or ("HEAD",), **options))

@@ -143,9 +143,6 @@ def test_what_it_ends_with(project, service, arguments, code, words) -> None:
     ("names", "given", "words"),
     [
         ((), {"url": "http://example.com"}, "--allow-host example.com"),
-        ((), {"find_knee": True}, "want --shape stress"),
-        ((), {"cpu": "none"}, "--cpu is of simulated loads"),
-        ((), {"tier": "wire"}, "--tier is of simulated loads"),
         ((), {"users": 3}, "--users wants --closed"),
         ((), {"think_s": 1.0}, "it wants --closed"),
         ((), {"watch": "me"}, "--watch 'me'"),
@@ -177,19 +174,12 @@ def test_a_load_without_a_request(project, monkeypatch) -> None:
     assert 5 == caught.value.exit_code
 
 
-@pytest.mark.parametrize(
-    ("names", "given", "words"),
-    [
-        (("shop.answer",), {"workers": 2}, "--workers has no meaning for scenarios"),
-        ((), {}, "name one, or a running service by --url"),
-    ],
-)
-def test_what_scenarios_refuse(names, given, words) -> None:
+def test_a_load_of_nothing_is_refused() -> None:
     """
-    What only a real load has, and no name at all.
+    Neither a scenario nor a service is named.
     """
-    with pytest.raises(UsageError, match=words):
-        load_scenarios(names, options(**given))
+    with pytest.raises(UsageError, match="name one, or a running service by --url"):
+        load_scenarios((), options())
 
 
 @pytest.mark.slow
