@@ -185,7 +185,8 @@ class ChannelAuth:
         asked_s = self._now_s()
         said = self._check(user, channel)
         verdict = await said if inspect.isawaitable(said) else said
-        if verdict is False:
+        # None, too: a check that forgets to answer lets nobody in.
+        if not verdict:
             self._refused += 1
             raise SubscriptionRefusedError(
                 f"user {user[:200]!r} may not subscribe to channel {channel!r}"

@@ -131,6 +131,16 @@ def test_a_refusal_is_not_remembered() -> None:
     assert 1 == auth.stats().refused
 
 
+def test_a_check_that_says_nothing_lets_nobody_in() -> None:
+    """
+    One that only raises if all is not well, or forgets to return, has not said yes.
+    """
+    auth = ChannelAuth(SIGNER, lambda user, channel: None)
+
+    with pytest.raises(SubscriptionRefusedError, match="'17' may not"):
+        authorize(auth, "17", "1.1", "private-a")
+
+
 def test_one_user_is_not_answered_for_another() -> None:
     """
     The token of one user's connection is not given to another who names the same connection.
