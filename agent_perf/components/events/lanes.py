@@ -67,18 +67,22 @@ class Lanes:
     def leave(self, turn: Turn) -> None:
         """Let the next ones in."""
         last = self._last
-        for channel in turn.channels:
-            if last[channel] is turn:
-                del last[channel]
-        for follower in turn.behind:
-            follower.ahead -= 1
-            if not follower.ahead and follower.ready is not None:
-                if follower.ready.cancelled():
-                    # Its caller gave up while others were ahead; those behind it waited on.
-                    self.waiting -= 1
-                    self.leave(follower)
-                else:
-                    follower.ready.set_result(None)
+        # No recursion: thousands may have given up, each behind the other.
+        leaving = [turn]
+        while leaving:
+            one = leaving.pop()
+            for channel in one.channels:
+                if last[channel] is one:
+                    del last[channel]
+            for follower in one.behind:
+                follower.ahead -= 1
+                if not follower.ahead and follower.ready is not None:
+                    if follower.ready.cancelled():
+                        # Its caller gave up while others were ahead; those behind it waited on.
+                        self.waiting -= 1
+                        leaving.append(follower)
+                    else:
+                        follower.ready.set_result(None)
 
     async def _wait(self, turn: Turn) -> None:
         turn.ready = asyncio.get_running_loop().create_future()

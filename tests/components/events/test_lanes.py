@@ -117,3 +117,24 @@ def test_who_gives_up_does_not_let_others_pass() -> None:
         return waiting, loop.time()
 
     assert ([2, 2, 0], 3.0) == simulate(main)
+
+
+def test_thousands_may_give_up_one_behind_the_other() -> None:
+    """
+    In an outage: who comes after them has his turn, and nothing is left of them.
+    """
+
+    async def main(loop: SimLoop) -> tuple[int, int]:
+        lanes = Lanes()
+        first = await lanes.enter(["a"])
+        impatient = [asyncio.create_task(lanes.enter(["a"])) for _ in range(3_000)]
+        last = asyncio.create_task(lanes.enter(["a"]))
+        await asyncio.sleep(1)
+        for task in impatient:
+            task.cancel()
+        await asyncio.wait(impatient)
+        lanes.leave(first)
+        lanes.leave(await last)
+        return len(lanes), lanes.waiting
+
+    assert (0, 0) == simulate(main)
