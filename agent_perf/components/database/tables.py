@@ -164,7 +164,9 @@ def _table_at(tokens: list[str], at: int) -> tuple[str, int] | None:
     if at >= len(tokens):
         return None
     if tokens[at] == "(":
-        return "", at
+        inside = next((token for token in tokens[at:] if token != "("), "")
+        # Else it is a join: its first table stands behind no FROM.
+        return ("", at) if inside in _READS else None
     name = tokens[at]
     while at + 2 < len(tokens) and tokens[at + 1] == ".":
         at += 2

@@ -13,6 +13,7 @@ from agent_perf.components.database.tables import find_tables
         ("SELECT * FROM Users u JOIN shop.orders o ON o.id = u.id, \"Big\"", "users orders Big", True),
         ("SELECT * FROM a WHERE x IN (SELECT y FROM b) UNION SELECT 1 FROM c;", "a b c", True),
         ("SELECT * FROM (SELECT * FROM a, b) q, c -- , d\n /* , e */", "a b c", True),
+        ("SELECT * FROM ((SELECT 1 FROM a) UNION (VALUES (2))) q, b", "a b", True),
         ("SELECT ', x' FROM a WHERE b = ':y' AND c = :z", "a", True),
         ("WITH x (a) AS (SELECT 1 FROM t) SELECT count(*) FROM x", "t x", True),
         ("INSERT INTO s.t (a) SELECT b FROM u ON CONFLICT (id) DO UPDATE SET a = 2", "t u", False),
@@ -40,6 +41,7 @@ def test_tables_are_where_tables_stand(sql: str, names: str, is_read: bool) -> N
         "SELECT 1 FROM t; DROP TABLE u", "WITH x AS (TABLE u) SELECT * FROM x", "TRUNCATE t",
         "SELECT $$ x $$ FROM t", "SELECT E'a' FROM t", "SELECT a FROM t AS x (b)", "CALL p()", "",
         "SELECT 'open FROM t", "SELECT (1 FROM t", "MERGE INTO t USING u ON true", "EXPLAIN SELECT 1",
+        "SELECT * FROM (t JOIN u ON t.i = u.i)", "SELECT 1 FROM ((t CROSS JOIN u) CROSS JOIN v)",
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_refused(sql: str) -> None:
