@@ -27,6 +27,7 @@ _STRING: Final = re.compile(r"'(?:[^']|'')*'")
 _NUMBER: Final = re.compile(r"(?<![\w$:.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b")
 _PLACE = r"(?:\?|%s|%\(\w+\)s|\$\d+(?:::[A-Za-z_ ]+)?|:\w+)"
 _IN_LIST: Final = re.compile(rf"\bIN\s*\(\s*{_PLACE}(?:\s*,\s*{_PLACE})*\s*\)", re.IGNORECASE)
+_VALUES: Final = re.compile(r"\bVALUES (?=\()|\bVALUES(?=\()", re.IGNORECASE)
 _ROWS: Final = re.compile(r"(\([^()]*\))(?:\s*,\s*\([^()]*\))+")
 _SPACE: Final = re.compile(r"\s+")
 
@@ -46,8 +47,11 @@ def fingerprint(sql: str) -> str:
     """
     sql = _NUMBER.sub("?", _STRING.sub("?", sql))
     sql = _IN_LIST.sub("IN (...)", _SPACE.sub(" ", sql).strip())
-    head, values, rows = sql.partition(" VALUES ")
-    return head + values + _ROWS.sub(r"\1, ...", rows)
+    values = _VALUES.search(sql)
+    if values is None:
+        return sql
+    at = values.end()
+    return sql[:at] + _ROWS.sub(r"\1, ...", sql[at:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

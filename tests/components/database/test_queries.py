@@ -24,6 +24,8 @@ from agent_perf.errors import ConfigError
         ("... IN (SELECT id FROM t)", "... IN (SELECT id FROM t)"),
         ("INSERT INTO t VALUES (1, 'a'), (2, 'b')", "INSERT INTO t VALUES (?, ?), ..."),
         ("INSERT INTO t (a) VALUES ($1), ($2), ($3)", "INSERT INTO t (a) VALUES ($1), ..."),
+        ("insert into t values (1), (2)", "insert into t values (?), ..."),
+        ("INSERT INTO t VALUES(1),(2),(3)", "INSERT INTO t VALUES(?), ..."),
     ],
 )
 def test_what_differs_from_call_to_call_goes(sql: str, expected: str) -> None:
