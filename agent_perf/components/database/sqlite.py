@@ -28,6 +28,8 @@ from agent_perf.components.errors import (
 from agent_perf.errors import ConfigError
 
 _BUSY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_UNUSABLE: Final = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_IOERR")
+"""Beginnings of names: most errors of a disk have a longer one that says where."""
 _BUSY_S: Final = 5.0
 """How long SQLite waits for a lock that another process holds."""
 
@@ -177,7 +179,7 @@ def _explained(error: sqlite3.Error, job: Job) -> Exception:
         return QueryTimeoutError("the statement took longer than statement_timeout_s")
     if name.startswith(_BUSY):
         return PoolExhaustedError(f"another process has held the database for {_BUSY_S} s: {error}")
-    if name in {"SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_IOERR"}:
+    if name.startswith(_UNUSABLE):
         return DatabaseUnavailableError(f"the database's file cannot be used: {error}")
     return QueryError(str(error), sqlstate=name or None)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -175,6 +176,25 @@ def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database" * 100)
     asyncio.run(main(tmp_path / "nowhere" / "data.db"))
     asyncio.run(main(tmp_path / "text"))
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
+    """
+    What a file's limit does not let through is no fault of the statement's.
+    """
+
+    async def main() -> None:
+        async with SqlitePool(tmp_path / "data.db") as pool:
+            await pool.write("CREATE TABLE t (x)")
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+            try:
+                with pytest.raises(DatabaseUnavailableError, match="cannot be used: disk I/O"):
+                    await pool.write("INSERT INTO t VALUES (zeroblob(4000000))")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    asyncio.run(main())
 
 
 def test_after_close_nobody_is_served(tmp_path: Path) -> None:
