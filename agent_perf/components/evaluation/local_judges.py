@@ -191,7 +191,7 @@ class JsonFields(_Local):
             raise ConfigError(f"example {attempt.example.id!r} does not expect the fields {fields}")
         try:
             output = _decode_object(attempt.output)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             return Judgement(score=0.0, passed=False, reason=f"not a JSON object: {error}")
         wrong = [name for name in fields if not _equal(output.get(name, _ABSENT), expected[name])]
         return Judgement(
@@ -217,8 +217,21 @@ _ABSENT: Final = object()
 
 
 def _equal(one: object, other: object) -> bool:
-    # True == 1 in Python, and not in JSON.
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+    pairs: list[tuple[object, object]] = [(one, other)]
+    while pairs:
+        mine, theirs = pairs.pop()
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            if mine.keys() != theirs.keys():
+                return False
+            pairs += [(value, theirs[name]) for name, value in mine.items()]
+        elif isinstance(mine, list) and isinstance(theirs, list):
+            if len(mine) != len(theirs):
+                return False
+            pairs += zip(mine, theirs, strict=True)
+        # True == 1 in Python, and not in JSON.
+        elif mine != theirs or isinstance(mine, bool) != isinstance(theirs, bool):
+            return False
+    return True
 
 
 def passing(passed: bool, reason: str = "") -> Judgement:
