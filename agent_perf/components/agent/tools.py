@@ -106,7 +106,7 @@ async def _run(call: ToolCall, tool: Tool | None, timeout_s: float | None) -> To
         return _failure(call, f"there is no tool {call.name!r}")
     try:
         arguments = _decode(call.arguments or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return _failure(call, f"the arguments are not a JSON object: {error}")
     try:
         content = _as_text(await _call(tool, arguments, timeout_s))

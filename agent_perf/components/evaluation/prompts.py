@@ -107,7 +107,7 @@ def read_grades(reply: str, count: int, scale: tuple[int, int]) -> tuple[dict[in
     """
     try:
         grades = _decode_reply(json_in(reply)).grades
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         return {}, f"the reply is not in the form asked for: {error}"
     low, high = scale
     sound: dict[int, Grade] = {}
@@ -130,7 +130,7 @@ def read_choice(reply: str) -> tuple[str, str, str]:
     """Return which is better (``first``, ``second``, ``same``), why, and what is wrong."""
     try:
         choice = _decode_choice(json_in(reply))
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         return "", "", f"the reply is not in the form asked for: {error}"
     if choice.better not in {"first", "second", "same"}:
         return "", "", f'"better" is {choice.better[:40]!r}, not "first", "second" or "same"'
