@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import combinations
-from typing import Final, Literal
+from typing import Literal
 
 from agent_perf.components.evaluation.examples import Judgement
 from agent_perf.components.evaluation.outcome import Evaluation, Row
@@ -149,36 +149,29 @@ def krippendorff_alpha(
     Source: Krippendorff, *Computing Krippendorff's Alpha-Reliability* (2011), sections C and
     E, with the differences of nominal and interval data.
     """
-    distance = _DISTANCES[level]
     pairable = [Counter(unit) for unit in units if len(unit) >= 2]
     totals: Counter[float] = Counter()
     observed = 0.0
     for counts in pairable:
         totals.update(counts)
-        observed += _disagreement(counts, distance) / (counts.total() - 1)
-    expected = _disagreement(totals, distance)
+        observed += _disagreement(counts, level) / (counts.total() - 1)
+    expected = _disagreement(totals, level)
     if not expected:
         return None
     return 1 - (totals.total() - 1) * observed / expected
 
 
-def _disagreement(counts: Counter[float], distance: _Distance) -> float:
+def _disagreement(counts: Counter[float], level: Literal["nominal", "interval"]) -> float:
     """Return the sum of distances between all ordered pairs of ratings."""
-    return 2 * math.fsum(counts[a] * counts[b] * distance(a, b) for a, b in combinations(counts, 2))
-
-
-class _Distance:
-    def __init__(self, *, interval: bool) -> None:
-        self._interval = interval
-
-    def __call__(self, one: float, other: float) -> float:
-        return (one - other) ** 2 if self._interval else float(one != other)
-
-
-_DISTANCES: Final[Mapping[str, _Distance]] = {
-    "nominal": _Distance(interval=False),
-    "interval": _Distance(interval=True),
-}
+    if len(counts) < 2:
+        return 0.0
+    total = counts.total()
+    if level == "nominal":
+        return float(total * total - sum(count * count for count in counts.values()))
+    # Scores may all differ: all pairs of ten thousand would take minutes. From the mean, for the
+    # difference of two large sums would have few digits left.
+    mean = math.fsum(count * value for value, count in counts.items()) / total
+    return 2 * total * math.fsum(n * (value - mean) ** 2 for value, n in counts.items())
 
 
 def _judgements(row: Row) -> dict[str, Judgement]:

@@ -116,6 +116,16 @@ def test_alpha_agrees_with_its_definition(units: list[list[int]], interval: bool
     assert pytest.approx(expected) == krippendorff_alpha(units, level=level)
 
 
+def test_alpha_of_scores_that_all_differ() -> None:
+    """
+    Ten thousand attempts with two scores each, which differ by a hundredth: 1 - 6 d² / n, by the
+    variance of equidistant numbers, and not by all of their 200 million pairs.
+    """
+    units = [[index / 10_000, index / 10_000 + 0.01] for index in range(10_000)]
+
+    assert 1 - 6e-4 == pytest.approx(krippendorff_alpha(units, level="interval"), abs=1e-6)
+
+
 @given(ratings=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12))
 def test_kappa_agrees_with_its_definition(ratings: list[tuple[bool, bool]]) -> None:
     """
