@@ -109,6 +109,8 @@ class _Reading:
 
     def __init__(self) -> None:
         self._calls: dict[int, _Call] = {}
+        # Number to the call that its fragments belong to, where that is another one by now.
+        self._moved: dict[int | None, int] = {}
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
 
@@ -139,10 +141,10 @@ class _Reading:
     def _call_of(self, fragment: ChoiceDeltaToolCall) -> _Call:
         # Some servers number no calls, or all of them 0: an id that is new begins the next.
         number: int | None = fragment.index
-        index = max(self._calls, default=0) if number is None else number
+        index = max(self._calls, default=0) if number is None else self._moved.get(number, number)
         call = self._calls.get(index)
         if call is not None and fragment.id and call.id not in {"", fragment.id}:
-            index = max(self._calls) + 1
+            index = self._moved[number] = max(self._calls) + 1
         return self._calls.setdefault(index, _Call())
 
 

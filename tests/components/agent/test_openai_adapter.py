@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx2
@@ -102,6 +103,38 @@ def test_tool_calls_are_put_together_from_fragments() -> None:
         (call.name, call.arguments) for call in calls
     ]
     assert 2 == len({call.id for call in calls})
+
+
+@pytest.mark.parametrize("repeats_ids", [False, True])
+def test_calls_that_all_have_one_number_are_told_apart(repeats_ids: bool) -> None:
+    """
+    Some servers number all calls 0: a new id begins the next, and what follows is of that one,
+    whether the id is told once or with each fragment.
+    """
+
+    def fragment(call_id: str, arguments: str) -> str:
+        call = {"index": 0, "id": call_id or None, "function": {"arguments": arguments}}
+        delta = {"role": "assistant", "tool_calls": [call]}
+        return json.dumps(
+            {
+                "id": "1",
+                "object": "chat.completion.chunk",
+                "created": 1,
+                "model": "m",
+                "choices": [{"index": 0, "delta": delta, "finish_reason": None}],
+            }
+        )
+
+    pieces = [
+        fragment(name if first or repeats_ids else "", text)
+        for name in ("a", "b", "c")
+        for first, text in ((True, '{"q":'), (False, f'"{name}"'), (False, "}"))
+    ]
+    chunks, _ = ask(answer_with(*pieces, CHUNK % '"tool_calls"', "[DONE]"))
+
+    assert [("a", '{"q":"a"}'), ("b", '{"q":"b"}'), ("c", '{"q":"c"}')] == [
+        (chunk.id, chunk.arguments) for chunk in chunks if isinstance(chunk, ToolCall)
+    ]
 
 
 def test_a_conversation_with_tools_is_understood() -> None:
