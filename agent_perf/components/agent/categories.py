@@ -103,6 +103,7 @@ _BY_CLASS: Final[Mapping[type[BaseException], ErrorCategory]] = {
 
 _BY_NAME: Final[Mapping[str, ErrorCategory]] = {
     "aiohttp.ClientConnectionError": ErrorCategory.NETWORK,
+    "aiohttp.ServerTimeoutError": ErrorCategory.TIMEOUT,
     "asyncpg.InterfaceError": ErrorCategory.NETWORK,
     "asyncpg.PostgresConnectionError": ErrorCategory.NETWORK,
     "httpx.TimeoutException": ErrorCategory.TIMEOUT,

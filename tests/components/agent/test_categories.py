@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 
+import aiohttp
 import httpx
 import httpx2
 import openai
@@ -33,6 +34,8 @@ _REQUEST = httpx2.Request("POST", "http://llm.test")
     [
         (RequestError(ErrorCategory.VALIDATION, "empty"), ErrorCategory.VALIDATION),
         (TimeoutError(), ErrorCategory.TIMEOUT),
+        (aiohttp.ServerTimeoutError("slow"), ErrorCategory.TIMEOUT),
+        (aiohttp.ServerDisconnectedError("cut"), ErrorCategory.NETWORK),
         (httpx.ReadTimeout("slow"), ErrorCategory.TIMEOUT),
         (httpx2.PoolTimeout("slow"), ErrorCategory.TIMEOUT),
         (openai.APITimeoutError(_REQUEST), ErrorCategory.TIMEOUT),
