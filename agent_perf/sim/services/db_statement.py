@@ -37,7 +37,7 @@ class Statement:
 
 _COMMENTS: Final = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/|\()+", re.DOTALL)
 _QUOTED: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]")
-_WRITING_VERB: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_WRITING_VERB: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE\s+INTO)\b", re.IGNORECASE)
 _ROLLBACK_TO: Final = re.compile(r"ROLLBACK\s+(?:TRANSACTION\s+)?TO\b", re.IGNORECASE)
 _VALUE_LIST: Final = re.compile(r"\bIN \(\?(?:, ?\?)*\)", re.IGNORECASE)
 _ROW_LIST: Final = re.compile(r"(\(\?(?:, ?\?)*\))(?:, ?\1)+")

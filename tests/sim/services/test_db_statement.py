@@ -16,6 +16,8 @@ from agent_perf.sim.services.db_statement import Effect, understand
         ("VALUES (1)", Effect.READ),
         ("EXPLAIN QUERY PLAN SELECT 1", Effect.READ),
         ("WITH a AS (SELECT 1) SELECT 'delete' FROM a", Effect.READ),
+        ("WITH a AS (SELECT 1 b) SELECT replace(b, '1', '2') FROM a", Effect.READ),
+        ("WITH a AS (SELECT 1) REPLACE INTO t SELECT * FROM a", Effect.WRITE),
         ("WITH a AS (SELECT 1) DELETE FROM t", Effect.WRITE),
         ("insert into t values (1)", Effect.WRITE),
         ("CREATE TABLE t (a)", Effect.WRITE),
