@@ -44,7 +44,7 @@ class WriteLock:
             # The lock may have been passed to us at the very instant of our cancellation.
             if self.held_by(owner):
                 self.release(owner)
-            else:
+            elif entry in self._line:
                 self._line.remove(entry)
             raise
         return True
@@ -54,6 +54,10 @@ class WriteLock:
         if not self.held_by(owner):
             return
         self._holder = None
-        if self._line:
-            self._holder, turn = self._line.popleft()
-            turn.set_result(None)
+        while self._line:
+            next_owner, turn = self._line.popleft()
+            # Who was cancelled at this very instant has not left the line yet.
+            if not turn.done():
+                self._holder = next_owner
+                turn.set_result(None)
+                return

@@ -147,6 +147,10 @@ class ConnectionPool:
     def _serve_line(self, loop: SimLoop) -> None:
         while self._line:
             origin, turn = self._line[0]
+            if turn.done():
+                # Cancelled at this very instant, it has not left the line yet.
+                self._line.popleft()
+                continue
             connection = self._assign(origin, loop)
             if connection is None:
                 return

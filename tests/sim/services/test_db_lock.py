@@ -44,6 +44,25 @@ def test_others_cannot_release() -> None:
     assert (True, False) == simulate(main)
 
 
+def test_who_is_cancelled_first_is_passed_over() -> None:
+    """
+    Cancelled at the instant of the release, and not yet out of the line: the next one's turn.
+    """
+
+    async def main(loop: SimLoop) -> tuple[bool, bool]:
+        lock = WriteLock()
+        await lock.acquire("holder")
+        cancelled = asyncio.create_task(lock.acquire("cancelled"))
+        following = asyncio.create_task(lock.acquire("following"))
+        await asyncio.sleep(1)
+        cancelled.cancel()
+        lock.release("holder")
+        await asyncio.wait([cancelled, following])
+        return cancelled.cancelled(), lock.held_by("following")
+
+    assert (True, True) == simulate(main)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()), max_size=10))
 def test_cancellation_loses_no_lock(plan: list[tuple[int, int, bool]]) -> None:

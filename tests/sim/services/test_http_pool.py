@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim import Reply, SimHttp, SimLoop, SimRequest, simulate
+from agent_perf.sim.services.http_pool import ConnectionPool
 from tests.sim.services.ledger import Ledger, round_draws
 
 both = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -270,6 +271,28 @@ def test_given_and_cancelled_at_once(library: ModuleType) -> None:
         return ends
 
     assert [1001, 22001] == simulate(main)
+
+
+def test_who_is_cancelled_first_is_passed_over() -> None:
+    """
+    Cancelled at the instant at which a connection comes back: the next in line gets it.
+    """
+    origin = ("http", "a.sim", None)
+
+    async def main(loop: SimLoop) -> tuple[bool, bool, int]:
+        pool = ConnectionPool(
+            max_connections=1, max_keepalive_connections=1, keepalive_expiry_s=None
+        )
+        only = pool.take(origin, loop)
+        assert only is not None
+        cancelled = asyncio.create_task(pool.wait(origin, loop))
+        following = asyncio.create_task(pool.wait(origin, loop))
+        await asyncio.sleep(1)
+        cancelled.cancel()
+        pool.give_back(only, loop, reusable=True)
+        return await following is only, cancelled.cancelled(), pool.waiting_count
+
+    assert (True, True, 0) == simulate(main)
 
 
 def test_client_per_request_is_seen() -> None:
