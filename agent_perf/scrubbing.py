@@ -88,13 +88,15 @@ def environment_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def harmless(text: str, environ: Mapping[str, str] | None = None) -> str:
     """
-    Return what a program said, a message or a traceback, as it may be kept and shown.
+    Return what a program said, a message or a traceback, as it may be kept in UTF-8 and shown.
 
     Args:
         text: What it said; the names in its code stay.
         environ: Whose secrets it may know; None: this process's.
     """
     secrets = environment_secrets(os.environ if environ is None else environ)
+    # Half a surrogate is a character to Python, and none to any file.
+    text = text.encode("utf-8", "backslashreplace").decode()
     return "".join(scrubbed_parts([text], secrets, pattern=_SECRETS_IN_CODE))
 
 

@@ -63,3 +63,12 @@ def test_code_is_told(said: str) -> None:
     A traceback stays readable: names that begin like keys are none.
     """
     assert said == harmless(said, ENVIRON)
+
+
+def test_what_is_kept_fits_a_file() -> None:
+    """
+    Half a surrogate, which no file can hold, is written out; all else stays.
+    """
+    kept = harmless("lone \ud800 half, é ✓ 🙂", {})
+
+    assert "lone \\ud800 half, é ✓ 🙂" == kept

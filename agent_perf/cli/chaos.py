@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +14,12 @@ import msgspec
 from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.interruption import interruptible
 from agent_perf.cli.load_report import Telling, tell_load
+from agent_perf.cli.next_commands import this_again
 from agent_perf.cli.output import plain, print_json, say
 from agent_perf.cli.profile import project_folder
 from agent_perf.config import ChaosWorker, NamedChaos, did_you_mean, load_config
 from agent_perf.errors import ConfigError, UsageError
 from agent_perf.live.chaos import EarlyEnd, plan_of, run_experiment, timeline_lines
-from agent_perf.report import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +63,12 @@ def make_experiment(name: str, options: ChaosOptions) -> int:
             told=lambda text: say(plain(text)),
             early=early,
         )
-    again = Command(purpose="Make it again", line=shlex.join(["agent-perf", *sys.argv[1:]]))
     telling = Telling(
         folder=reports / "chaos",
         title=root.name,
         form=options.form,
         undecided=options.undecided or config.undecided,
-        commands=(again,),
+        commands=(this_again("Make it again"),),
     )
     code = tell_load(run, telling)
     return INTERRUPTED if run.stopped else code

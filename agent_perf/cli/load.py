@@ -22,6 +22,7 @@ from agent_perf.cli.load_watch import watched
 from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
 from agent_perf.cli.named_load import with_named_load
+from agent_perf.cli.next_commands import this_again
 from agent_perf.cli.output import say, warn
 from agent_perf.cli.project import Project, open_project
 from agent_perf.errors import NothingMeasuredError, UsageError
@@ -97,7 +98,7 @@ def load_scenarios(names: tuple[str, ...], options: LoadOptions) -> int:
         )
     if isinstance(shape, Trace) and shape.skipped_count:
         warn(f"{shape.name}: {shape.skipped_count:,} lines were no requests with a time")
-    telling = _telling(project, options, _again(), *_knee(mix, run.targets))
+    telling = _telling(project, options, this_again("Run it again"), *_knee(mix, run.targets))
     code = ended_with(tell_load(_cut_short(run, interruption), telling), run, most_usd)
     return INTERRUPTED if interruption.came else code
 
@@ -151,7 +152,7 @@ def _search(
         line=f"agent-perf load {shlex.quote(scenario.name)} --rate {0.7 * capacity.rate_hz:.3g} "
         f"--for 600 --target '{next(iter(given))}<{next(iter(given.values())):g}'",
     )
-    commands = (_again(), *([hold] if capacity.rate_hz else []))
+    commands = (this_again("Run it again"), *([hold] if capacity.rate_hz else []))
     code = tell_capacity(capacity, _telling(project, options, *commands))
     return INTERRUPTED if interruption.came else code
 
@@ -208,10 +209,6 @@ def _targets(
         return given
     scenario = mix[0][0]
     return load_targets(project.policy.targets_for(scenario.name, scenario.targets), given)
-
-
-def _again() -> Command:
-    return Command(purpose="Run it again", line=shlex.join(["agent-perf", *sys.argv[1:]]))
 
 
 def _knee(mix: list[tuple[Scenario, int]], targets: Mapping[str, float]) -> list[Command]:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from agent_perf.cli.load_options import LoadOptions, shape_of
 from agent_perf.cli.load_report import Telling, tell_load
 from agent_perf.cli.load_targets import targets_of
 from agent_perf.cli.named_load import with_named_load
+from agent_perf.cli.next_commands import this_again
 from agent_perf.cli.output import warn
 from agent_perf.cli.project import open_project
 from agent_perf.config import NamedRequest, did_you_mean
@@ -29,8 +29,6 @@ from agent_perf.live import require_allowed
 from agent_perf.live.load import LiveTarget, Progress, run_live_load
 from agent_perf.load import Closed, Limits
 from agent_perf.records import LoadRun
-from agent_perf.report import Command
-from agent_perf.scrubbing import without_url_secrets
 
 _CLEAR: Final = "\r\x1b[K"
 _ONLY_URL: Final = "url"
@@ -65,14 +63,12 @@ def load_service(names: tuple[str, ...], options: LoadOptions) -> int:
         raise NothingMeasuredError(
             f"no request was sent: {run.shape}; want it longer, or more often"
         )
-    line = shlex.join(["agent-perf", *map(without_url_secrets, sys.argv[1:])])
-    again = Command(purpose="Run it again", line=line)
     telling = Telling(
         folder=(options.reports or project.root / project.config.reports) / "load",
         title=project.root.name,
         form=options.form,
         undecided=options.undecided or project.config.undecided,
-        commands=(again,),
+        commands=(this_again("Run it again"),),
     )
     code = tell_load(run, telling)
     return INTERRUPTED if run.stopped.startswith("interrupted") else code

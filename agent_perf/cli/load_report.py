@@ -12,8 +12,9 @@ import click
 
 from agent_perf import codec
 from agent_perf.cli.load_text import capacity_lines, load_lines, target_lines
-from agent_perf.cli.output import print_json, say
+from agent_perf.cli.output import plain, print_json, say
 from agent_perf.cli.session_notes import note_files
+from agent_perf.filenames import file_name
 from agent_perf.gate import (
     capacity_bottlenecks,
     exit_code,
@@ -30,8 +31,6 @@ from agent_perf.report import (
     draw_load,
     write_reports,
 )
-
-_NAME_MAX = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ def tell_load(run: LoadRun, telling: Telling) -> int:
     view = build_load_view(
         run, decision, bottlenecks, title=telling.title, commands=telling.commands
     )
-    name = "+".join(run.scenarios)[:_NAME_MAX]
+    name = file_name("+".join(run.scenarios))
     # Printed first: a folder that cannot be written must not cost the result.
     if telling.form == "json":
         print_json(view.document)
@@ -83,7 +82,7 @@ def tell_capacity(capacity: Capacity, telling: Telling) -> int:
     view = build_capacity_view(
         capacity, decision, bottlenecks, title=telling.title, commands=telling.commands
     )
-    name = f"{capacity.scenario[:_NAME_MAX]}.capacity"
+    name = f"{file_name(capacity.scenario)}.capacity"
     if telling.form == "json":
         print_json(view.document)
     else:
@@ -94,12 +93,8 @@ def tell_capacity(capacity: Capacity, telling: Telling) -> int:
 
 
 def _print(lines: Iterable[str], decision: LoadDecision, bottlenecks: Sequence[Bottleneck]) -> None:
-    for line in lines:
-        click.echo(line)
-    for one in bottlenecks:
-        click.echo(f"WHY {one.text}")
-    for line in decision.lines:
-        click.echo(line)
+    for line in (*lines, *(f"WHY {one.text}" for one in bottlenecks), *decision.lines):
+        click.echo(plain(line))
 
 
 def _write(folder: Path, view: View, form: str, decision: LoadDecision) -> None:

@@ -1,14 +1,21 @@
 """
-What to type after a comparison.
+What to type next.
 """
 
 from __future__ import annotations
 
 import shlex
+import sys
 
 from agent_perf.cli.project import short_name
 from agent_perf.records import Decision, Outcome
 from agent_perf.report import Command, Stored
+from agent_perf.scrubbing import harmless
+
+
+def this_again(purpose: str) -> Command:
+    """Return the command line that was typed, without secrets: it stands in the report."""
+    return Command(purpose=purpose, line=shlex.join(["agent-perf", *map(harmless, sys.argv[1:])]))
 
 
 def next_commands(decision: Decision, stored: Stored) -> list[Command]:

@@ -26,6 +26,7 @@ from agent_perf.report.markdown import (
     escape_cell,
     escape_code,
     escape_markdown,
+    escape_summary,
     html_prose,
     markdown_prose,
 )
@@ -246,6 +247,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["md"] = escape_markdown
+    environment.filters["summary"] = escape_summary
     environment.filters["code"] = escape_code
     environment.filters["cell"] = escape_cell
     environment.filters["md_prose"] = markdown_prose

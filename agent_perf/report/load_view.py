@@ -64,9 +64,9 @@ def build_load_view(
         title: Of the project.
         commands: What to type next, as it stands.
     """
-    document = load_document(run, decision, bottlenecks, title)
     run, decision, bottlenecks = scrub(run), scrub(decision), scrub(tuple(bottlenecks))
     title = scrub(title)
+    document = load_document(run, decision, bottlenecks, title)
     band = load_band(run, decision)
     return View(
         title=band.sentence,
@@ -96,9 +96,9 @@ def build_capacity_view(
     commands: Sequence[Command] = (),
 ) -> View:
     """Return the report on a search for the highest rate; arguments as in build_load_view."""
-    document = search_document(capacity, decision, bottlenecks, title)
     capacity, decision = scrub(capacity), scrub(decision)
     bottlenecks, title = scrub(tuple(bottlenecks)), scrub(title)
+    document = search_document(capacity, decision, bottlenecks, title)
     band = search_band(capacity, decision, tuple(bottlenecks))
     shown = capacity.carried or capacity.broken
     sections = []

@@ -14,6 +14,8 @@ from agent_perf.report.view import Band
 _CALM: Final = "No action needed."
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]|~$])")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
+_BREAKS: Final = re.compile(r"[\n\t]+")
+_CALL: Final = re.compile(r"(?<!\w)@")
 _LIST: Final = re.compile(r"^(\s*\d*)([#+.)-])(?=[\s#-]|$)")
 
 
@@ -41,6 +43,13 @@ def escape_markdown(text: str) -> str:
     escaped = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A mark that joins words keeps a name after @ from being called, and :// from linking.
     return escaped.replace("@", "@\u2060").replace("://", ":\u2060//")
+
+
+def escape_summary(text: str) -> str:
+    """Return *text* for an element of HTML in Markdown, which an empty line would end."""
+    flat = _BREAKS.sub(" ", text)
+    # Within a word, as in a benchmark's name, the sign calls nobody.
+    return _CALL.sub("@\u2060", str(escape(flat))).replace("://", ":\u2060//")
 
 
 def markdown_prose(text: str) -> str:

@@ -10,6 +10,7 @@ from agent_perf.report.markdown import (
     escape_cell,
     escape_code,
     escape_markdown,
+    escape_summary,
     html_prose,
     markdown_prose,
 )
@@ -39,6 +40,15 @@ def test_bars_do_not_end_a_cell() -> None:
     """
     assert "`a\\|b`" == escape_cell("a|b")
     assert "a\\|b" == escape_markdown("a|b")
+
+
+def test_no_name_ends_a_summary() -> None:
+    """
+    An empty line, after which Markdown begins again, becomes a space; nobody is called.
+    """
+    assert "a # [b](c) &lt;/summary&gt; @\u2060all" == escape_summary(
+        "a\n\n# [b](c) </summary> @all"
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from agent_perf.live.chaos.injection import Injection, injections_of
 from agent_perf.live.chaos.observations import REQUESTS_MAX
 from agent_perf.live.chaos.recovery import ASKED_MIN
 from agent_perf.live.hosts import require_allowed
+from agent_perf.scrubbing import without_url_secrets
 
 _PLACE: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 _MARGIN_S: Final = 1.0
@@ -163,7 +164,7 @@ def filled(text: str, addresses: Mapping[str, str], where: str) -> str:
 def timeline_lines(plan: Plan) -> list[str]:
     """Return what happens when, a line each."""
     happens = [
-        (0.0, f"{plan.rate_hz:g} requests a second to {plan.url}"),
+        (0.0, f"{plan.rate_hz:g} requests a second to {without_url_secrets(plan.url)}"),
         (
             plan.injections[0].begin_s,
             f"the steady state must hold: {', '.join(map(str, plan.steady))}",

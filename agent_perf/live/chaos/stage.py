@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_perf.errors import ConfigError
+from agent_perf.filenames import file_name
 from agent_perf.live.chaos.foreign_worker import ForeignWorker
 from agent_perf.live.chaos.plan import Plan, filled
 from agent_perf.live.chaos.proxy import Proxy
@@ -78,7 +79,7 @@ async def build_stage(plan: Plan, stack: AsyncExitStack, logs: Path, told: Told)
                 f"chaos.{plan.name}.workers.{name}: command = {said.command!r} and pid_file = "
                 f"{said.pid_file!r}; want one of them"
             )
-        log = logs / f"{plan.name}.{name}.log"
+        log = logs / f"{file_name(plan.name)}.{file_name(name)}.log"
         worker = (
             ForeignWorker(name, said, addresses)
             if said.pid_file
