@@ -195,6 +195,14 @@ def _slowest(
         return None
     name = max(others, key=lambda name: (others[name].critical_ns, name))
     critical_ns = others[name].critical_ns
+    own_ns = sum_ns - sum(total.critical_ns for total in operations.values())
+    if own_ns > max(critical_ns, sum_ns // 2):
+        text = (
+            f"{lead} to no operation: {format_value(own_ns / ended / NS, 's')} a request, "
+            f"{format_value(own_ns / sum_ns, 'ratio')} of all; the code waits for itself, as for a "
+            "lock, a batch, a sleep or the CPU"
+        )
+        return Bottleneck(kind="slow", name="own code", text=text)
     if not critical_ns:
         return None
     words = _SEEN_FROM_OUTSIDE.get(name, name)

@@ -125,7 +125,8 @@ def load_targets(declared: Mapping[str, float], given: Mapping[str, float]) -> d
 
 def _judged(metric: str, limit: float, run: LoadRun, metrics: Mapping[str, Metric]) -> TargetResult:
     found = metrics.get(metric)
-    windows = tuple(_windows(metric, limit, run))
+    silent = _silent_along(metric, run)
+    windows = () if silent else tuple(_windows(metric, limit, run))
     if found is None:
         return TargetResult(
             metric=metric,
@@ -143,7 +144,20 @@ def _judged(metric: str, limit: float, run: LoadRun, metrics: Mapping[str, Metri
         observed=found.value,
         passed=not misses(metric, found.value, limit),
         windows=windows,
+        text=silent,
     )
+
+
+def _silent_along(metric: str, run: LoadRun) -> str:
+    """Return why the timeline does not tell when *metric* was missed; empty if it does."""
+    buckets = [bucket for bucket in run.timeline.buckets if bucket.started or bucket.ended]
+    bucket_s = run.timeline.bucket_ns / NS
+    told = sum(bucket_value(metric, bucket, bucket_s) is not None for bucket in buckets)
+    if metric.startswith("latency.") and metric.count(".") == 1:
+        # What few stretches tell would be read as the only ones that missed.
+        few = f"too few requests in each {format_value(bucket_s, 's')} to tell when"
+        return few if 2 * told < len(buckets) else ""
+    return "" if told else "told over all alone"
 
 
 def _windows(metric: str, limit: float, run: LoadRun) -> Iterator[AlertWindow]:

@@ -4,6 +4,7 @@ Makes series of readings while they come in, in bounded memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -117,6 +118,7 @@ class _Total:
     weighted: float = 0.0
     length_s: float = 0.0
     peak: float = 0.0
+    least: float = math.inf
 
 
 class _Samples:
@@ -136,6 +138,7 @@ class _Samples:
         self._all.weighted += value * length_s
         self._all.length_s += length_s
         self._all.peak = max(self._all.peak, value)
+        self._all.least = min(self._all.least, value)
 
     def halve(self) -> None:
         """Make one stretch of each two."""
@@ -155,7 +158,9 @@ class _Samples:
             sample_count=samples,
             sample_mean=_mean((whole.weighted, whole.length_s, whole.peak)),
             sample_p95=(
-                self._histogram.quantiles((_P95_PER_MILLE,))[0] / self._fine
+                # A cell of the histogram begins below what is in it, and what never changed has
+                # no P95 below its mean.
+                max(self._histogram.quantiles((_P95_PER_MILLE,))[0] / self._fine, whole.least)
                 if samples >= P95_SAMPLES_MIN
                 else None
             ),

@@ -15,7 +15,7 @@ from agent_perf.records import (
     Outcome,
     TargetResult,
 )
-from agent_perf.report.load_tables import badge_of, windows_text
+from agent_perf.report.load_targets import badge_of, windows_text
 from agent_perf.report.load_words import load_metric_label
 from agent_perf.report.text import duration, plural, quantity, sentence
 from agent_perf.report.view import Badge, Band

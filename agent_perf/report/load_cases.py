@@ -5,7 +5,7 @@ A load as test cases: one for each target and each check.
 from __future__ import annotations
 
 from agent_perf.records import LoadDecision, Outcome
-from agent_perf.report.load_tables import windows_text
+from agent_perf.report.load_targets import windows_text
 from agent_perf.report.text import quantity, scrub
 from agent_perf.report.view import Case
 

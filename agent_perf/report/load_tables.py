@@ -7,48 +7,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from agent_perf.records import CheckResult, LatencySummary, LoadDecision, LoadRun, TargetResult
+from agent_perf.records import LatencySummary, LoadRun, Tier
 from agent_perf.report.drawing import Table
-from agent_perf.report.load_words import clock, level_label, load_metric_label
-from agent_perf.report.text import duration, listing, quantity, shorten
-from agent_perf.report.view import Badge
+from agent_perf.report.load_words import clock, level_label
+from agent_perf.report.text import duration, quantity, shorten
 from agent_perf.report.wording import count_label, counted, told_first
 from agent_perf.stats import WindowEffect, steady_state
 from agent_perf.units import NS
 
-_WINDOWS_SHOWN: Final = 3
 _COST: Final = "llm_cost_nanousd"
-_BADGES: Final = {
-    True: Badge(tone="pass", mark="✓", word="kept"),
-    False: Badge(tone="fail", mark="✗", word="missed"),
-    None: Badge(tone="undecided", mark="?", word="not told"),
-}
-
-
-def targets_table(decision: LoadDecision) -> Table | None:
-    """Return targets and checks with headroom, missed ones first; None without any."""
-    rows = [_target_row(one) for one in decision.targets]
-    rows += [_check_row(one) for one in decision.checks]
-    if not rows:
-        return None
-    return Table(
-        caption="Targets and checks",
-        header=("What", "Observed", "Target", "Headroom", "Verdict", "Missed along the time"),
-        rows=tuple(rows),
-        words=(4, 5),
-        note="Headroom is what is left to the target, as a share of it.",
-    )
-
-
-def windows_text(target: TargetResult) -> str:
-    """Return when *target* was missed along the time: ``0:12–0:18 (worst 480 ms)``."""
-    told = [
-        f"{clock(window.start_ns)}–{clock(window.end_ns)} "
-        f"(worst {quantity(window.worst, target.unit)})"
-        for window in target.windows[:_WINDOWS_SHOWN]
-    ]
-    more = len(target.windows) - len(told)
-    return listing([*told, *([f"{more} more times"] if more else [])])
 
 
 def paths_table(run: LoadRun) -> Table | None:
@@ -57,7 +24,9 @@ def paths_table(run: LoadRun) -> Table | None:
         return None
     rows = [_latency_row("all", run.latency, run)]
     if len(run.paths) > 1:
-        rows += [_latency_row(path, summary, run) for path, summary in run.paths.items()]
+        rows += [
+            _latency_row(_path(path, run), summary, run) for path, summary in run.paths.items()
+        ]
     error = run.latency.error_ratio
     return Table(
         caption="Latency by path",
@@ -67,6 +36,13 @@ def paths_table(run: LoadRun) -> Table | None:
         + (f", within {quantity(error, 'ratio')}." if error else ", exact."),
         first_rows=12,
     )
+
+
+def _path(path: str, run: LoadRun) -> str:
+    name, _, last = path.rpartition(".")
+    if run.live is None or last != "ttft":
+        return path
+    return f"{name}, first event" if name else "first event of streams"
 
 
 def operations_table(run: LoadRun) -> Table | None:
@@ -95,10 +71,17 @@ def operations_table(run: LoadRun) -> Table | None:
         caption="Where requests spend their time, mean per request",
         header=("Operation", "Times", "On the critical path", "Of all", "Under way"),
         rows=tuple(rows),
-        note="On the critical path: time in which nothing that ended later was under way. In none "
-        "of them: waits for locks and semaphores of the code itself, sleeps, CPU time charged.",
+        note="On the critical path: time in which nothing that ended later was under way. "
+        f"In none of them: {_unseen(run)}.",
         first_rows=12,
     )
+
+
+def _unseen(run: LoadRun) -> str:
+    if run.live is not None:
+        return "what the generator took between sending and receiving"
+    cpu = "CPU time" if run.tier is Tier.LIVE else "CPU time charged"
+    return f"waits for locks and semaphores of the code itself, sleeps, {cpu}"
 
 
 def work_table(run: LoadRun) -> Table | None:
@@ -215,45 +198,6 @@ def environment_table(run: LoadRun) -> Table:
     if run.environment.tables:
         rows.insert(4, ("Latency tables", f"the project's own, {run.environment.tables[:8]}"))
     return Table(caption="Measured with", header=("What", "Value"), rows=tuple(rows), words=(1,))
-
-
-def badge_of(passed: bool | None) -> Badge:
-    """Return how a target or check is shown."""
-    return _BADGES[passed]
-
-
-def _target_row(one: TargetResult) -> tuple[str, ...]:
-    return (
-        f"{load_metric_label(one.metric)} ({one.metric})",
-        quantity(one.observed, one.unit),
-        quantity(one.limit, one.unit),
-        _headroom(one.observed, one.limit, passed=one.passed),
-        _verdict(one.passed),
-        windows_text(one) or one.text or "never",
-    )
-
-
-def _check_row(one: CheckResult) -> tuple[str, ...]:
-    return (
-        one.name,
-        quantity(one.observed, one.unit),
-        quantity(one.limit, one.unit),
-        _headroom(one.observed, one.limit, passed=one.passed),
-        _verdict(one.passed),
-        one.text,
-    )
-
-
-def _headroom(observed: float | None, limit: float, *, passed: bool | None) -> str:
-    if observed is None or not limit or passed is None:
-        return "–"
-    room = abs(limit - observed) / limit
-    return f"{'' if passed else '−'}{quantity(room, 'ratio')}"
-
-
-def _verdict(passed: bool | None) -> str:
-    sign = _BADGES[passed]
-    return f"{sign.mark} {sign.word}"
 
 
 def _latency_row(name: str, summary: LatencySummary, run: LoadRun) -> tuple[str, ...]:

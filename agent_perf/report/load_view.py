@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent_perf.records import Bottleneck, Capacity, Exemplar, LoadDecision, LoadRun, Tier
+from agent_perf.records import Bottleneck, Capacity, Exemplar, LoadDecision, LoadRun
 from agent_perf.report.drawing import Chart, Table
-from agent_perf.report.live_load import live_facts, measured_point, server_section
+from agent_perf.report.live_load import live_facts, server_section
 from agent_perf.report.load_band import load_band, promise_words, search_band
 from agent_perf.report.load_cases import load_cases
 from agent_perf.report.load_charts import draw_timeline
 from agent_perf.report.load_curve import draw_climb, draw_curve
 from agent_perf.report.load_document import load_document, search_document
+from agent_perf.report.load_evidence import SIMULATED_READING, kind_of_evidence, reading_of
 from agent_perf.report.load_tables import (
     cost_table,
     environment_table,
@@ -25,20 +26,16 @@ from agent_perf.report.load_tables import (
     operations_table,
     paths_table,
     states_table,
-    targets_table,
-    windows_text,
     work_table,
 )
+from agent_perf.report.load_targets import targets_table, windows_text
 from agent_perf.report.load_words import load_metric_label
 from agent_perf.report.text import capital, duration, plural, quantity, scrub, sentence
 from agent_perf.report.view import Command, Fact, Point, Section, View
 from agent_perf.report.waterfall import draw_waterfall
 
-_READING: Final = "load_reading.html.j2"
-_LIVE_READING: Final = "load_reading_live.html.j2"
-_SERVICE_READING: Final = "load_reading_service.html.j2"
 _NO_BAR: Final = (
-    "Where no bar is, the request waited for nothing that is simulated: a lock, a semaphore, or "
+    "Where no bar is, the request waited for nothing outside of the code: a lock, a semaphore, or "
     "its turn."
 )
 _FROM_OUTSIDE: Final = "What the service did meanwhile is not seen from outside."
@@ -81,7 +78,7 @@ def build_load_view(
         sections=_load_sections(run),
         targets=targets_table(decision),
         environment=environment_table(run) if run.live is None else live_facts(run, run.live),
-        reading=_reading(run),
+        reading=reading_of(run),
         document=document,
         cases=load_cases("+".join(run.scenarios), decision),
     )
@@ -123,7 +120,7 @@ def build_capacity_view(
         ),
         sections=tuple(sections),
         environment=None if shown is None else environment_table(shown),
-        reading=_READING,
+        reading=SIMULATED_READING,
         document=document,
         cases=load_cases(capacity.scenario, decision),
     )
@@ -144,7 +141,7 @@ def _why(run: LoadRun, bottlenecks: Sequence[Bottleneck]) -> Fact | None:
 
 def _sure(run: LoadRun, decision: LoadDecision) -> Fact:
     points = [
-        _kind_of_evidence(run),
+        kind_of_evidence(run),
         Point(
             text="Requests do not wait for answers, and latency counts from the intended start: "
             "a slow system is not spared."
@@ -155,31 +152,6 @@ def _sure(run: LoadRun, decision: LoadDecision) -> Fact:
     ]
     points += [Point(lead="Note:", text=sentence(note)) for note in decision.notes]
     return Fact(question="How sure", points=tuple(points))
-
-
-def _kind_of_evidence(run: LoadRun) -> Point:
-    requests = plural(run.latency.count, "request")
-    if run.live is not None:
-        return measured_point(run.live, f"{requests}.")
-    if run.tier is Tier.LIVE:
-        return Point(
-            lead="Sampled:",
-            text=f"real time on this machine, draws of seed {run.seed}, tier live: another run "
-            f"gives other figures, by whatever else the machine does. {requests}.",
-        )
-    error = run.latency.error_ratio
-    how = f"within {quantity(error, 'ratio')}" if error else "exact"
-    return Point(
-        lead="Exact:",
-        text=f"virtual time, seed {run.seed}, tier {run.tier.value}: the same on every "
-        f"machine. {requests}, quantiles {how}.",
-    )
-
-
-def _reading(run: LoadRun) -> str:
-    if run.live is not None:
-        return _SERVICE_READING
-    return _LIVE_READING if run.tier is Tier.LIVE else _READING
 
 
 def _alerts(decision: LoadDecision) -> Fact | None:

@@ -22,7 +22,22 @@ def level_label(name: str) -> str:
 
 def load_metric_label(metric: str) -> str:
     """Return *metric* in words: ``P95 latency``, ``error rate``."""
-    return _METRICS.get(metric) or metric_label(metric)
+    if metric in _METRICS:
+        return _METRICS[metric]
+    match metric.split("."):
+        case ["latency", "ttft", which]:
+            return f"{_statistic(which)} time to the first event"
+        case ["latency", name, "ttft", which]:
+            return f"{_statistic(which)} time to the first event of {name}"
+        case ["resources", "cpu_share", which]:
+            return f"{_statistic(which)} share of the CPU"
+        case ["resources", "db_pool_share", which]:
+            return f"{_statistic(which)} share of the database pool"
+    return metric_label(metric)
+
+
+def _statistic(which: str) -> str:
+    return which.upper() if which.startswith("p") and which != "peak" else which
 
 
 def clock(at_ns: int) -> str:

@@ -17,7 +17,7 @@ from agent_perf.report.drawing import (
     path_point,
     pixels,
 )
-from agent_perf.report.text import plural, quantity
+from agent_perf.report.text import capital, plural, quantity
 
 _HEIGHT_PX: Final = 120
 _TITLES: Final = {
@@ -90,14 +90,17 @@ def _told(series: ResourceSeries | None, field: str) -> str:
 
 
 def _costs(base: ResourceRun | None, head: ResourceRun) -> list[str]:
-    sides = [("Base", base), ("Head", head)] if base is not None else [("It", head)]
+    sides = [("Base: ", base), ("Head: ", head)] if base is not None else [("", head)]
     told = []
     for name, run in sides:
         assert run is not None
         missed = f", {run.missed_count:,} missed" if run.missed_count else ""
         told.append(
-            f"{name}: {plural(run.tick_count, 'tick')} in {quantity(run.duration_s, 's')}{missed}; "
-            f"sampling took {quantity(run.sampler_ratio, 'ratio')} of a core."
+            capital(
+                f"{name}sampled {plural(run.tick_count, 'time')} in "
+                f"{quantity(run.duration_s, 's')}{missed}; that took "
+                f"{quantity(run.sampler_ratio, 'ratio')} of a core."
+            )
         )
     return told
 

@@ -100,6 +100,26 @@ def test_a_bucket_of_few_requests_tells_no_tail() -> None:
     assert {"latency.p95": 0, "error_ratio": 1} == windows
 
 
+def test_what_few_stretches_tell_is_not_when_a_target_was_missed() -> None:
+    """
+    Two of five have enough requests for a P95: that they missed says nothing of the others. Of a
+    path no stretch tells, and that it was never missed is not said.
+    """
+    quiet = bucket(9.0, ended=5)
+    run = load(
+        *[quiet] * 3,
+        *[bucket(0.3)] * 2,
+        targets={"latency.p95": 0.2, "latency.chat.p50": 9.0},
+        p95_s=0.3,
+    )
+    run = replace(run, paths={"chat": run.latency})
+    missed, kept = judge_load(run).targets
+
+    assert (False, ()) == (missed.passed, missed.windows)
+    assert "too few requests in each 1 s to tell when" == missed.text
+    assert (True, "told over all alone") == (kept.passed, kept.text)
+
+
 @pytest.mark.parametrize(
     ("targets", "more", "code", "line"),
     [
@@ -162,6 +182,16 @@ def test_the_slowest_operation_is_named_with_its_share() -> None:
     (slow,) = find_bottlenecks(load(*[bucket(0.1)] * 4, targets={}, operations={"llm": model}))
 
     assert "most time goes to llm: 750 ms a request, 75 % of all" == slow.text
+
+
+def test_time_in_no_operation_is_not_given_to_the_slowest_one() -> None:
+    """
+    By hand: of 40 seconds 2 are a round trip's, and 38 the code's own, as in a batch that fills.
+    """
+    trip = OperationTotal(count=40, busy_ns=2 * NS, critical_ns=2 * NS)
+    (own,) = find_bottlenecks(load(*[bucket(0.1)] * 4, targets={}, operations={"redis.trip": trip}))
+
+    assert own.text.startswith("most time goes to no operation: 950 ms a request, 95 % of all;")
 
 
 def test_what_is_slow_is_not_called_the_most_where_requests_queue() -> None:

@@ -161,3 +161,13 @@ def test_nothing_that_was_used_is_lost(steps) -> None:
     assert math.isclose(used, cpu.total or 0.0, rel_tol=1e-9, abs_tol=1e-9)
     assert math.isclose(used / at_s, cpu.sample_mean, rel_tol=1e-9, abs_tol=1e-9)
     assert len(cpu.mean) <= BUCKETS_MAX
+
+
+def test_what_never_changed_has_no_p95_below_its_mean() -> None:
+    """
+    Though the cell of the histogram that counts it begins below it.
+    """
+    held = 72_278_016.0
+    memory = log_of(*((float(i), {}, {"memory": held}) for i in range(30))).series()["memory"]
+
+    assert held == memory.sample_mean == memory.sample_p95 == memory.sample_peak

@@ -131,3 +131,40 @@ def test_a_terminal_is_told_as_well() -> None:
     assert "  sent by   Locust 2.47.0, 2 workers, busiest at 75 % of a core" in lines
     assert any("3 requests were sent late, the latest by 30 ms" in line for line in lines)
     assert any(line.startswith("  server    CPU 40 %, at most 90 %") for line in lines)
+
+
+def test_a_service_is_told_in_words_of_its_own() -> None:
+    """
+    Times to the first event and shares of the CPU have names, and nothing is said of the inside.
+    """
+    paths = {name: loads.full_run().latency for name in ("chat.ttft", "ttft", "chat")}
+    wanted = {"latency.ttft.p95": 1.0, "latency.chat.ttft.p50": 1.0, "resources.cpu_share.p95": 0.8}
+    run = replace(live(), paths=paths, targets=wanted)
+    page = render(build_load_view(run, judge_load(run)), "html").replace("\u00a0", " ")
+
+    for words in (
+        "P95 time to the first event (latency.ttft.p95)",
+        "P50 time to the first event of chat",
+        "P95 share of the CPU",
+        "chat, first event",
+        "first event of streams",
+        "Sampled 4 times in 2 s; that took",
+    ):
+        assert words in page
+    for words in ("semaphore", "CPU time charged", "It: "):
+        assert words not in page
+
+
+def test_an_experiment_is_not_told_as_a_scenario() -> None:
+    """
+    No seeded tables and no draws: what was asked is a service, and something was broken.
+    """
+    run = replace(
+        loads.faulty_run(), scenarios={"chaos.redis-goes": 1}, tier=Tier.LIVE, exemplars=()
+    )
+    page = render(build_load_view(run, judge_load(run)), "html")
+
+    assert "while what the service stands on was broken" in page
+    assert "Acknowledged, in doubt, lost." in page
+    for words in ("seeded tables", "draws of seed", "virtual"):
+        assert words not in page.lower()

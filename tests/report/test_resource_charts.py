@@ -84,8 +84,8 @@ def test_the_table_tells_the_price_of_sampling() -> None:
     """
     note = resource_table(recording(missed_count=2), recording()).note.replace("\u00a0", " ")
 
-    assert "Base: 21 ticks in 10 s, 2 missed; sampling took 0.2 % of a core." in note
-    assert "Head: 21 ticks in 10 s; " in note
+    assert "Base: sampled 21 times in 10 s, 2 missed; that took 0.2 % of a core." in note
+    assert "Head: sampled 21 times in 10 s; " in note
 
 
 def test_a_recording_without_length_can_be_shown() -> None:
