@@ -45,7 +45,8 @@ class DatabaseKeeper:
         url: Of the run's database.
 
     Raises:
-        UsageError: If nobody answers there, or the user may not create databases.
+        BrokenError: If nobody answers there, or lets the user in.
+        UsageError: If the URL cannot be, or the user may not create databases.
     """
 
     def __init__(self, url: str) -> None:
@@ -86,7 +87,9 @@ class DatabaseKeeper:
                 server_settings={"application_name": self.name},
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-            raise UsageError(
+            # An address that asyncpg does not understand is whose who wrote it.
+            is_odd = isinstance(error, asyncpg.ClientConfigurationError)
+            raise (UsageError if is_odd else BrokenError)(
                 f"PostgreSQL at {shown}: {type(error).__name__}: {error}; start one, or say where "
                 "it is: --database-url postgresql://user@host:5432/postgres"
             ) from None

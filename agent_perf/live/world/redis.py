@@ -37,7 +37,8 @@ class LiveRedis:
         witness: Told of connects, trips, commands, hits, misses and bytes.
 
     Raises:
-        UsageError: If nobody answers there, or the database is somebody's.
+        BrokenError: If nobody answers there.
+        UsageError: If the URL cannot be, or the database is somebody's.
     """
 
     def __init__(self, url: str, loop: Any, witness: Witness) -> None:
@@ -138,7 +139,7 @@ class LiveRedis:
                 keeper.close()
                 if "out of range" in str(error):
                     continue
-                raise UsageError(
+                raise BrokenError(
                     f"Redis at {self._shown}: {error}; start one, or say where it is: "
                     "--redis-url redis://host:6379/15"
                 ) from error
