@@ -8,7 +8,7 @@ from typing import Final
 
 from agent_perf.records import Comparison
 from agent_perf.report.drawing import Box, Chart, Label, Line, percent, pixels
-from agent_perf.report.text import quantity, shorten
+from agent_perf.report.text import limit_change, quantity, shorten
 from agent_perf.report.wording import bare_values, metric_label
 
 _BAR_PX: Final = 16
@@ -31,8 +31,9 @@ def draw_bars(comparison: Comparison, target: float | None) -> Chart | None:
     unit = comparison.unit
     bounds: list[tuple[str, float, str]] = []
     exact_work = comparison.metric.startswith("work.")
-    if comparison.limit_ratio and not exact_work:
-        bounds.append(("limit", base * (1 + comparison.limit_ratio), "limit"))
+    allowed = limit_change(comparison)
+    if allowed and not exact_work:
+        bounds.append(("limit", base * max(0.0, 1 + allowed), "limit"))
     if target is not None and not exact_work:
         bounds.append(("target", target, "target"))
     # A bound far outside would press both bars flat against the edge.

@@ -11,7 +11,15 @@ from typing import Final
 from agent_perf.records import Comparison, DuetRun, RoundConditions
 from agent_perf.report.axis import across_scale, bottom_axis, left_axis, scale_over
 from agent_perf.report.drawing import Box, Chart, Dot, Key, Line, Table, percent, pixels
-from agent_perf.report.text import capital, change, interval, limit, plural, quantity
+from agent_perf.report.text import (
+    capital,
+    change,
+    interval,
+    limit,
+    limit_change,
+    plural,
+    quantity,
+)
 from agent_perf.report.wording import metric_label
 
 _HEIGHT_PX: Final = 200
@@ -48,7 +56,8 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
     ]
     if not changes:
         return None
-    bounds = [*(comparison.interval or ()), *filter(None, [comparison.limit_ratio])]
+    allowed = limit_change(comparison)
+    bounds = [*(comparison.interval or ()), *filter(None, [allowed])]
     scale = scale_over([*changes, *bounds, 0.0])
     lines, left = left_axis(scale, {value: _tick(value) for value in scale.ticks(5)}, _HEIGHT_PX)
     across = across_scale(len(changes))
@@ -62,8 +71,8 @@ def draw_rounds(duet: DuetRun, comparison: Comparison) -> Chart | None:
             Box(x="0", y=pixels(top), width="100%", height=pixels(bottom - top), style="interval")
         )
         keys.append(Key(style="interval", text=f"98 % interval: {interval(comparison)}"))
-    if comparison.limit_ratio is not None:
-        extra.append(_across(_y(scale.share(comparison.limit_ratio)), "limit"))
+    if allowed is not None:
+        extra.append(_across(_y(scale.share(allowed)), "limit"))
         keys.append(Key(style="limit", text=f"limit: {limit(comparison.limit_ratio)}"))
     return Chart(
         kind="axis",

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeVar, cast
 
 from agent_perf.records import Comparison, Evidence, Verdict
+from agent_perf.stats import Direction, direction
 from agent_perf.units import NS, format_change, format_value
 
 T = TypeVar("T")
@@ -137,6 +138,19 @@ def limit(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     return f"+{ratio * 100:.4g}{_HARD_SPACE}%"
+
+
+def limit_change(comparison: Comparison) -> float | None:
+    """
+    Return the relative change at which the limit lies; None without one.
+
+    What should rise may fall so far: exact evidence by the limit itself, sampled evidence to
+    1 / (1 + limit), for rounds are judged by their logarithms.
+    """
+    ratio = comparison.limit_ratio
+    if ratio is None or direction(comparison.metric) is Direction.LESS_IS_BETTER:
+        return ratio
+    return -ratio if comparison.evidence is Evidence.EXACT else 1 / (1 + ratio) - 1
 
 
 def short_commit(commit: str) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,6 +144,37 @@ def test_bars_stay_in_their_plot(
     assert (chart is None) == (max(base, head) == 0)
     if chart is not None:
         _check(chart)
+
+
+@pytest.mark.parametrize(
+    ("metric", "evidence", "limit"),
+    [
+        ("cpu.p95", Evidence.SAMPLED, 0.15),
+        ("throughput", Evidence.SAMPLED, 1 / 1.15 - 1),
+        ("success_ratio", Evidence.EXACT, -0.15),
+    ],
+)
+def test_a_limit_is_drawn_on_the_side_of_the_worse(
+    metric: str, evidence: Evidence, limit: float
+) -> None:
+    """
+    What should rise has its limit below the base: bars and rounds mark it where the gate does.
+    """
+    compared = replace(_comparison(1.0, 0.5, 0.15, None), metric=metric, evidence=evidence)
+    bars = draw_bars(compared, None)
+    duet = DuetRun(
+        benchmark="a", metric=metric, unit="s", base=(1.0,), head=(0.5,), calls_per_round=1
+    )
+    rounds = draw_rounds(duet, compared)
+
+    assert bars is not None
+    assert rounds is not None
+    (mark,) = (line for line in bars.lines if line.style == "limit")
+    assert pytest.approx((1 + limit) / max(1, 1 + limit), abs=1e-4) == float(mark.x1[:-1]) / 100
+    (line,) = (line for line in rounds.lines if line.style == "limit")
+    (zero,) = (line for line in rounds.lines if line.style == "zero")
+    # Pixels grow downwards: what lies above no change lies beyond it.
+    assert (limit > 0) == (float(line.y1) < float(zero.y1))
 
 
 @given(
