@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent_perf.config import Config
-from agent_perf.gate import judge, make_policy
+from agent_perf.gate import held_runs, judge, make_policy
 from agent_perf.history import (
     AsvShelf,
     History,
@@ -53,19 +53,20 @@ def verdict_view(root: Path, config: Config, commits: Mapping[str, str], title: 
     nothing: tuple[str, dict[str, Run]] = ("", {})
     head, head_runs = next(candidates, nothing)
     base, base_runs = next(candidates, nothing)
+    policy = make_policy(config.limit_texts, config.targets)
     decision = judge(
         tuple(base_runs.values()),
         tuple(head_runs.values()),
         (),
         (),
-        make_policy(config.limit_texts, config.targets),
+        policy,
         base_label=base or "nothing",
         head_label=head or "nothing",
     )
     view = build_view(
         decision,
-        base_runs=base_runs,
-        head_runs=head_runs,
+        base_runs=held_runs(base_runs, policy),
+        head_runs=held_runs(head_runs, policy),
         title=title,
         commands=[Command(purpose="Measure", line="asv run HEAD~1..HEAD && asv publish")],
         subjects=commits,

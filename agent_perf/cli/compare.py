@@ -29,6 +29,7 @@ from agent_perf.gate import (
     cut_decision,
     exit_code,
     failing,
+    held_runs,
     judge,
     judge_instructions,
     judge_same_code,
@@ -101,8 +102,8 @@ def compare_in(project: Project, base: str | None, head: str, options: CompareOp
     stored = look_back(project, decision, evidence.head, base_is=evidence.base_is)
     view = build_view(
         decision,
-        base_runs=evidence.base,
-        head_runs=evidence.head,
+        base_runs=held_runs(evidence.base, policy),
+        head_runs=held_runs(evidence.head, policy),
         duets=evidence.duets,
         title=project.root.name,
         commands=[

@@ -14,6 +14,7 @@ from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project, resolve_pair
 from agent_perf.cli.stored_runs import stored_steps
 from agent_perf.errors import NothingMeasuredError, UsageError
+from agent_perf.gate import held_runs
 from agent_perf.records import Run, Step
 from agent_perf.report import Command, Series, SeriesPoint, View, build_history_view, write_reports
 from agent_perf.report import Commit as ReportCommit
@@ -91,7 +92,8 @@ def write_history(
         )
 
     steps = stored_steps(project, commits, runs)
-    view = _history_view(project, commits, runs, steps)
+    held = {commit: held_runs(by_name, project.policy) for commit, by_name in runs.items()}
+    view = _history_view(project, commits, held, steps)
     paths = write_reports(project.root / (reports or project.config.reports), view)
     if form == "json":
         print_json(steps)

@@ -16,7 +16,7 @@ from agent_perf.cli.report import write_history
 from agent_perf.cli.sessions import command_of, find_session, session_store
 from agent_perf.cli.stored_runs import look_back
 from agent_perf.errors import NothingMeasuredError, UsageError
-from agent_perf.gate import exit_code, failing, judge
+from agent_perf.gate import exit_code, failing, held_runs, judge
 from agent_perf.records import Decision, DuetRun, Run, Session
 from agent_perf.report import build_view, write_reports
 from agent_perf.repository import WORKTREE
@@ -156,8 +156,8 @@ def _write(
     stored = look_back(project, decision, head, base_is="")
     view = build_view(
         decision,
-        base_runs=base,
-        head_runs=head,
+        base_runs=held_runs(base, project.policy),
+        head_runs=held_runs(head, project.policy),
         duets=duets,
         title=project.root.name,
         commands=[

@@ -48,6 +48,7 @@ from agent_perf.gate.resources import (
     wants_round,
 )
 from agent_perf.gate.same_code import judge_same_code, may_be_spared
+from agent_perf.gate.target import held_runs
 from agent_perf.gate.timed_sides import TimedSides
 from agent_perf.gate.timed_targets import held_targets
 from agent_perf.gate.timings import PROCESSES_ADVISED, judge_timings, timed_duets
@@ -83,6 +84,7 @@ __all__ = [
     "failing",
     "find_bottlenecks",
     "harmless",
+    "held_runs",
     "held_targets",
     "is_spent",
     "is_suspected",

@@ -5,6 +5,7 @@ Targets: how bad a metric may be at all, whatever it was before.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from agent_perf.errors import SampleError
@@ -57,6 +58,14 @@ def missed_targets(run: Run, policy: Policy) -> tuple[tuple[Breach, ...], tuple[
         if name in metrics and misses(name, metrics[name].value, limit)
     )
     return breaches, unknown
+
+
+def held_runs(runs: Mapping[str, Run], policy: Policy) -> dict[str, Run]:
+    """Return *runs*, by benchmark, each with the targets that *policy* holds it to."""
+    return {
+        name: replace(run, targets=policy.targets_for(name, run.targets))
+        for name, run in runs.items()
+    }
 
 
 def missed_checks(run: Run) -> tuple[tuple[Breach, ...], tuple[Comparison, ...]]:

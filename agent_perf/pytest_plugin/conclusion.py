@@ -12,9 +12,15 @@ from typing import Protocol
 from agent_perf import codec
 from agent_perf.codec import BaselineFile
 from agent_perf.errors import AgentPerfError
-from agent_perf.gate import exit_code
+from agent_perf.gate import exit_code, held_runs
 from agent_perf.pytest_plugin.ground import Ground
-from agent_perf.pytest_plugin.judging import Kept, judge_kept, one_per_benchmark, why_lines
+from agent_perf.pytest_plugin.judging import (
+    Kept,
+    judge_kept,
+    one_per_benchmark,
+    policy_of,
+    why_lines,
+)
 from agent_perf.records import Comparison, Decision, Outcome, Run
 from agent_perf.report import build_view, render, write_reports
 from agent_perf.repository import WORKTREE
@@ -120,10 +126,11 @@ def _written(
 ) -> Iterator[Path]:
     if options["json"] or options["report"]:
         bases = [base for one in kept if (base := ground.base_of(one.run)) is not None]
+        policy = policy_of(kept, ground)
         view = build_view(
             decision,
-            base_runs={run.benchmark: run for run in bases},
-            head_runs={one.run.benchmark: one.run for one in kept},
+            base_runs=held_runs({run.benchmark: run for run in bases}, policy),
+            head_runs=held_runs({one.run.benchmark: one.run for one in kept}, policy),
             title=ground.root.name,
         )
         if options["json"]:

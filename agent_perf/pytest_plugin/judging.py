@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_perf.gate import breach_line, exit_code, judge, waived_lines
+from agent_perf.gate import Policy, breach_line, exit_code, judge, waived_lines
 from agent_perf.pytest_plugin.ground import Ground
 from agent_perf.records import Breach, CommandRun, CommandSpec, Decision, Run
 from agent_perf.repository import WORKTREE
@@ -48,10 +48,15 @@ def judge_kept(kept: Sequence[Kept], ground: Ground) -> Decision:
         heads,
         (),
         (),
-        ground.with_targets({one.run.benchmark: one.targets for one in kept if one.targets}),
+        policy_of(kept, ground),
         base_label=ground.base_label or "no base",
         head_label=WORKTREE,
     )
+
+
+def policy_of(kept: Sequence[Kept], ground: Ground) -> Policy:
+    """Return what *kept* are judged by, the targets of their tests included."""
+    return ground.with_targets({one.run.benchmark: one.targets for one in kept if one.targets})
 
 
 def failure_lines(kept: Sequence[Kept], ground: Ground) -> tuple[str, ...]:

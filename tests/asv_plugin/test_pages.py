@@ -4,9 +4,10 @@ from pathlib import Path
 
 from agent_perf.asv_plugin.pages import verdict_view, version_views
 from agent_perf.config import Config
-from agent_perf.history import AsvShelf, AsvValue
+from agent_perf.history import AsvShelf, AsvValue, ResultStore, machine_name
 from agent_perf.records import Evidence
 from agent_perf.report import render
+from tests.runs import make_run
 
 
 def value(version: str, seconds: float, requirement: str = "redis") -> AsvValue:
@@ -33,6 +34,21 @@ def test_nothing_stored_is_no_pass(tmp_path: Path) -> None:
 
     assert "NOTHING MEASURED" in render(view, "html")
     assert () == view.rows
+
+
+def test_targets_are_those_of_the_configuration(tmp_path: Path) -> None:
+    """
+    The page shows what the project holds a run to, and not what its scenario declares alone.
+    """
+    run = make_run(targets={"latency.p95": 2.0, "latency.p50": 1.0})
+    config = Config(targets={"shop.*": {"latency.p95": "15ms"}})
+    ResultStore(root=tmp_path / config.results, machine=machine_name()).save(run)
+    table = verdict_view(tmp_path, config, {run.commit: "A commit"}, "shop").targets
+
+    assert table is not None
+    assert {("latency.p95", "15\u00a0ms"), ("latency.p50", "1\u00a0s")} == {
+        (row[1], row[3]) for row in table.rows
+    }
 
 
 def test_versions_and_their_steps() -> None:

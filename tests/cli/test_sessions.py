@@ -27,6 +27,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose second commit regressed, as the current folder."""
     folder = make_shop(tmp_path / "shop")
     write(folder, "shop_app.py", APP.replace("LOOKUPS = 1", "LOOKUPS = 2"))
+    write(folder, "agent-perf.toml", '[targets."shop.*"]\n"latency.p95" = "59min"\n')
     commit(folder, "Look up twice")
     monkeypatch.chdir(folder)
     return folder
@@ -42,8 +43,11 @@ def _invoke(*arguments: str) -> Result:
 
 
 def test_a_comparison_is_kept_listed_and_reported_again(shop) -> None:
-    """The record has verdict, commits and runs; its report has the verdicts it had."""
+    """
+    The record has verdict, commits and runs; its report has the verdicts and targets it had.
+    """
     first = _invoke("compare", "--exact-only")
+    told = _targets_told(shop)
     listed = json.loads(_invoke("sessions", "--format", "json").stdout)
     (shop / "reports/report.json").unlink()
     again = _invoke("sessions", "report", "last")
@@ -54,8 +58,14 @@ def test_a_comparison_is_kept_listed_and_reported_again(shop) -> None:
     assert git(shop, "rev-parse", "HEAD") == listed[0]["head"] == listed[0]["checked_out"]
     assert {"shop.answer@1", "shop.answer@5"} == {run["benchmark"] for run in listed[0]["runs"]}
     assert first.stdout == again.stdout
-    assert (shop / "reports/report.json").is_file()
+    assert {"shop.answer@1": 3540.0, "shop.answer@5": 3540.0} == told == _targets_told(shop)
     assert not git(shop, "status", "--porcelain")
+
+
+def _targets_told(folder: Path) -> dict[str, float]:
+    """Return the target of the P95 of each benchmark, by the report in *folder*."""
+    report = json.loads((folder / "reports/report.json").read_text())
+    return {one["name"]: one["targets"]["latency.p95"] for one in report["benchmarks"]}
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent_perf.cli.project import open_project
+from agent_perf.cli.report import write_history
 from agent_perf.cli.stored_runs import base_choice, look_back
 from agent_perf.gate import judge
 from agent_perf.records import Decision, Run
@@ -113,3 +115,18 @@ def test_how_a_base_was_chosen(tmp_path: Path, ids: list[str]) -> None:
     assert "the commit before" == base_choice(project, ids[3], ids[4])
     assert "merge base with the default branch" == base_choice(project, ids[1], ids[4])
     assert "what the uncommitted changes are made on" == base_choice(project, ids[4], "worktree")
+
+
+def test_a_range_is_told_with_the_targets_of_the_configuration(
+    tmp_path: Path, ids: list[str]
+) -> None:
+    """The line across a series is what the project holds it to, over what a scenario declares."""
+    write(tmp_path, "agent-perf.toml", '[targets."shop.*"]\n"latency.p95" = "15ms"\n')
+    project = open_project(tmp_path)
+    runs = {name: {"shop.answer@1": run_of(name, 10, targets={"latency.p95": 2.0})} for name in ids}
+    commits = project.repository.known(ids)
+
+    write_history(project, commits, runs, reports=tmp_path / "told", form="json")
+
+    (series,) = json.loads((tmp_path / "told/report.json").read_text())["series"]
+    assert ("shop.answer@1 latency.p95", 0.015) == (series["name"], series["target"])
