@@ -50,6 +50,9 @@ REQUEST_METRICS: Final = tuple(
 )
 """What one request may do: of these, a target holds the most that any request did."""
 
+_COUNTED: Final = "cpu.instructions"
+"""The one metric of a CPU that is no time."""
+
 _SECONDS: Final = {
     "ns": Fraction(1, 10**9),
     "us": Fraction(1, 10**6),
@@ -163,7 +166,8 @@ def check_target(metric: str, amount: float, told: str) -> None:
 
 
 def _amount(metric: str, text: str) -> float:
-    if metric.startswith(("latency.", "cpu.", "wall.")) or metric == "resources.cpu":
+    is_time = metric.startswith(("latency.", "cpu.", "wall.")) and metric != _COUNTED
+    if is_time or metric == "resources.cpu":
         return parse_duration(text)
     if found := _BYTES.fullmatch(text):
         return float(Fraction(found[1]) * _BYTE_UNITS[found[2]])

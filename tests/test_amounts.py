@@ -85,6 +85,7 @@ def test_durations_are_exact(ms: int) -> None:
         ("success_ratio", "99.9%", 0.999),
         ("throughput", "500", 500.0),
         ("work.llm_calls", 1200, 1200.0),
+        ("cpu.instructions", "50000", 50_000.0),
     ],
 )
 def test_targets(metric: str, value: str | float, amount: float) -> None:
