@@ -10,7 +10,8 @@ from agent_perf.config.chaos import (
 from agent_perf.config.editor_schema import config_schema
 from agent_perf.config.nearness import did_you_mean
 from agent_perf.config.reading import PROFILE_VARIABLE, Effective, load_config, read_settings
-from agent_perf.config.settings import Config, NamedLoad, NamedRequest, dotted, key_texts, shown
+from agent_perf.config.refusals import dotted, shown
+from agent_perf.config.settings import Config, NamedLoad, NamedRequest, key_texts
 
 __all__ = [
     "PROFILE_VARIABLE",

@@ -5,17 +5,16 @@ What a project says of its benchmarks, with the values that hold if it says noth
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from agent_perf.config.chaos import NamedChaos
+from agent_perf.config.refusals import dotted, literals, not_finite, refusal
 from agent_perf.errors import ConfigError
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -192,20 +191,17 @@ def _wrong(
     if get_origin(hint) is Mapping and isinstance(value, Mapping):
         names, inner = get_args(hint)
         for name, entry in value.items():
-            if known := _literals(names):
+            if known := literals(names):
                 yield from _unknown(known, name, path)
             yield from _wrong(inner, entry, (*path, name))
         return
-    name = dotted(path)
-    if isinstance(value, float) and not math.isfinite(value):
-        yield path, f"{name} = {value}; want a finite number"
+    if where := not_finite(value):
+        yield path, f"{dotted(path)}{where}; want a finite number"
         return
     try:
         msgspec.convert(value, hint, from_attributes=True)
     except msgspec.ValidationError as error:
-        words = [one for one in _literals(hint) if isinstance(value, str)]
-        want = f"want {' or '.join(map(shown, words))}" if words else _plainly(str(error))
-        yield path, f"{name} = {shown(value)}; {want}"
+        yield path, refusal(hint, value, dotted(path), str(error))
 
 
 def _unknown(
@@ -227,53 +223,3 @@ def key_texts(table: Table) -> dict[str, str]:
     _, _, attributes = (inspect.getdoc(table) or "").partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
     return {key: " ".join(text.split()).replace("``", "`") for key, text in found}
-
-
-def dotted(path: tuple[str, ...]) -> str:
-    """Return *path* as TOML writes a key: ``limits."latency.*"``."""
-    return ".".join(part if re.fullmatch(r"[\w-]+", part) else shown(part) for part in path)
-
-
-def shown(value: object) -> str:
-    """Return *value* as TOML would write it."""
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
-    if isinstance(value, Mapping):
-        if not value:
-            return "{}"
-        return "{ " + ", ".join(f"{shown(k)} = {shown(v)}" for k, v in value.items()) + " }"
-    return str(value)
-
-
-def _literals(hint: Any) -> list[str]:
-    """Return the words that *hint*, a Literal or a union with one, allows."""
-    if get_origin(hint) is Literal:
-        return list(get_args(hint))
-    if get_origin(hint) in {Union, UnionType}:
-        return [word for one in get_args(hint) for word in _literals(one)]
-    return []
-
-
-def _plainly(text: str) -> str:
-    """Return a message of msgspec in our words."""
-    text = text.partition(" - at ")[0].replace("`", "").replace("Expected ", "want ", 1)
-    text = text.replace(" | null", "").replace(" | ", " or ")
-    for theirs, ours in (
-        ("int", "a whole number"),
-        ("float", "a number"),
-        ("str", "text"),
-        ("bool", "true or false"),
-        ("array", "a list"),
-        ("object", "a table"),
-        ("null", "nothing"),
-    ):
-        text = re.sub(rf"\b{theirs}\b", ours, text)
-    if text.startswith("Invalid enum value"):
-        return 'want a level "error" or "warn", and a change'
-    if "regex" in text:
-        return 'want a folder below the root, as "benchmarks"'
-    return text

@@ -50,7 +50,8 @@ def settings_from(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]
         elif key not in kinds:
             names = [f"{PREFIX}{one.upper()}" for one in kinds] + [PROFILE_VARIABLE]
             hint = did_you_mean(variable, names, kind="known variables")
-            problems.append(f"unknown variable {variable}={text}; {hint}")
+            # Its value is not told: what is no setting of ours may be somebody's secret.
+            problems.append(f"unknown variable {variable}; {hint}")
         else:
             value = _parsed(text, kinds[key])
             wrong = [problem for _, problem in value_problems(Config, key, value)]
