@@ -8,8 +8,10 @@ asv's own ``Results.update_to_2`` reads it.
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,8 @@ _VERSIONS: Final = (1, 2)
 _NO_JSON: Final = (b"-Infinity", b"Infinity", b"NaN")
 _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 _NULL: Final = msgspec.Raw(b"null")
+_CHOICES: Final = msgspec.json.Decoder(list[list[str]] | None)
+_COMBINATIONS_MAX: Final = 100_000
 
 Numbers = list[float | None] | None
 """One for each combination of parameters; None for what failed or was skipped."""
@@ -130,10 +134,40 @@ def read_asv_file(path: Path, kind: type[Row]) -> AsvFile[Row]:
     )
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """
+    Name the file at *path* in what the body, which knows its rows alone, finds wrong.
+
+    Raises:
+        StoreError: As the body does.
+    """
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}") from error
+
+
 @lru_cache(maxsize=65_536)
 def labels(benchmark: str, params: bytes) -> tuple[str, ...]:
-    """Return *benchmark* with each combination of its undecoded parameters, in asv's order."""
-    choices: Sequence[Sequence[str]] = msgspec.json.decode(params) or []
+    """
+    Return *benchmark* with each combination of its undecoded parameters, in asv's order.
+
+    Raises:
+        StoreError: If they are no lists of texts, or have more than 100,000 combinations.
+    """
+    try:
+        choices = _CHOICES.decode(params) or []
+    except _UNREADABLE as error:
+        raise StoreError(
+            f"parameters of {benchmark!r} are no lists of texts ({error}); run it again"
+        ) from error
+    # A few bytes can name more combinations than there is memory for.
+    if math.prod(map(len, choices)) > _COMBINATIONS_MAX:
+        raise StoreError(
+            f"parameters of {benchmark!r} have {math.prod(map(len, choices)):,} combinations; "
+            f"want {_COMBINATIONS_MAX:,} at most"
+        )
     return tuple(
         f"{benchmark}({', '.join(combination)})" if combination else benchmark
         for combination in itertools.product(*choices)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_perf.errors import NothingMeasuredError, StoreError
-from agent_perf.history.asv_file import AsvFile, AsvResult, labels, read_asv_file
+from agent_perf.history.asv_file import AsvFile, AsvResult, labels, named, read_asv_file
 from agent_perf.history.asv_results import AsvBenchmark, base_unit, read_index, result_files
 from agent_perf.history.processes import map_in_processes
 from agent_perf.history.targets import Targets, target_of
@@ -116,11 +116,13 @@ def _read_part(paths: Sequence[Path]) -> _Part:
     for path in paths:
         try:
             file = read_asv_file(path, AsvResult)
+            with named(path):
+                found = _cells(file, columns, places)
         except StoreError as error:
             skipped.append(str(error))
             continue
         origins.append(_origin(file, path.parent.name))
-        cells.append(_cells(file, columns, places))
+        cells.append(found)
     values = np.full((len(origins), len(columns)), np.nan)
     for row, (indices, numbers) in zip(values, cells, strict=True):
         row[indices] = np.array(numbers, dtype=np.float64)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,14 @@ from typing import Final
 
 from agent_perf.codec import read_file
 from agent_perf.errors import StoreError
-from agent_perf.history.asv_file import AsvFile, AsvStatistics, Numbers, labels, read_asv_file
+from agent_perf.history.asv_file import (
+    AsvFile,
+    AsvStatistics,
+    Numbers,
+    labels,
+    named,
+    read_asv_file,
+)
 from agent_perf.records import Evidence, Point, Series
 
 _INDEX: Final = frozenset({"benchmarks.json", "machine.json"})
@@ -105,7 +113,9 @@ def read_asv_results(folder: Path) -> AsvShelf:
     skipped = []
     for path in result_files(folder):
         try:
-            values += _values(read_asv_file(path, AsvStatistics), path.parent.name, units)
+            file = read_asv_file(path, AsvStatistics)
+            with named(path):
+                values += tuple(_values(file, path.parent.name, units))
         except StoreError as error:
             skipped.append(str(error))
     return AsvShelf(values=tuple(values), skipped=tuple(skipped))
@@ -238,4 +248,6 @@ def _targets(declared: object) -> dict[str, float]:
         str(name): float(value)
         for name, value in declared.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
+        # JSON of asv's may hold NaN, Infinity, and whole numbers that no float can.
+        if abs(value) <= sys.float_info.max
     }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent_perf.errors import StoreError
-from agent_perf.history import AsvShelf, read_asv_results, series_along
+from agent_perf.history import AsvShelf, read_asv_history, read_asv_results, series_along
+from agent_perf.history.asv_results import read_index
 from agent_perf.records import Evidence
 
 COLUMNS = [
@@ -137,6 +138,43 @@ def test_damaged_file_hides_no_other(tmp_path: Path, content: str, said: str) ->
     assert 1 == len(read.skipped)
     assert "damaged.json" in read.skipped[0]
     assert said in read.skipped[0]
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (5, "'a.time_x' are no lists of texts (Expected `array | null`"),
+        ([[1, 2]], "are no lists of texts (Expected `str`"),
+        ([["1"] * 100] * 9, "have 1,000,000,000,000,000,000 combinations; want 100,000 at most"),
+    ],
+)
+def test_parameters_that_are_none_hide_no_other_file(
+    tmp_path: Path, params: object, said: str
+) -> None:
+    """
+    Where names of benchmarks cannot be made of them, the file is told and left out, in time.
+    """
+    row = timed(2.0, 1.0, 3.0)
+    bad = [row[0], params, *row[2:]]
+    found = shelf(tmp_path, a_file({"a.time_x": bad}), a_file({"a.time_x": row}))
+    (message,) = found.skipped
+    history = read_asv_history(tmp_path, jobs=1)
+
+    assert [2.0] == [one.value for one in found.values]
+    assert message.startswith(f"{tmp_path}/m/")
+    assert said in message
+    assert (message,) == history.notes
+
+
+@pytest.mark.parametrize("target", [10**400, math.inf, math.nan])
+def test_a_target_that_is_no_number_is_none(tmp_path: Path, target: float) -> None:
+    """
+    asv's index holds whatever a benchmark carries.
+    """
+    declared = {"latency.p95": target, "latency.p50": 1}
+    write(tmp_path / "benchmarks.json", {"a.X": {"scenario": "a.b", "targets": declared}})
+
+    assert {"latency.p50": 1.0} == read_index(tmp_path)["a.X"].targets
 
 
 def test_without_an_index_there_is_nothing_to_read(tmp_path: Path) -> None:
