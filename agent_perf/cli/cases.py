@@ -16,7 +16,7 @@ from agent_perf.cli.log_tally import tallied_logs
 from agent_perf.cli.named import find_mix
 from agent_perf.cli.output import print_json, say
 from agent_perf.cli.project import open_project
-from agent_perf.errors import NothingMeasuredError
+from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.load.data import Case, edge_cases
 from agent_perf.records import Tier
 from agent_perf.suite import CaseResult, Scenario, run_cases
@@ -44,10 +44,16 @@ def check_cases(names: tuple[str, ...], options: CasesOptions) -> int:
     Ask the scenarios in *names* their cases, print what ended otherwise, return the exit code.
 
     Raises:
-        UsageError: If a scenario is not there.
+        UsageError: If a scenario is not there, or has a weight.
         NothingMeasuredError: If no case is left.
         BrokenError: If a scenario itself raised.
     """
+    for name in names:
+        if "=" in name:
+            raise UsageError(
+                f"{name!r}: each scenario is asked each case, and has no weight; want "
+                f"{name.partition('=')[0]}"
+            )
     project = open_project(Path.cwd())
     in_real_time(options.tier, None, project.config.services, options.allow_host)
     asked = [(one, cases_of(one, options)) for one, _ in find_mix(project, names)]

@@ -57,6 +57,16 @@ def test_what_ends_otherwise_is_told_and_ends_with_1(shop) -> None:
     ] == done.stdout.splitlines()
 
 
+def test_a_weight_is_refused(shop) -> None:
+    """
+    Every case is asked once: who gives a weight expects what does not happen.
+    """
+    done = agent_perf(shop, "cases", "shop.careful=3")
+
+    assert 2 == done.returncode
+    assert "'shop.careful=3': each scenario is asked each case, and has no weight" in done.stderr
+
+
 def test_cases_can_be_chosen(shop) -> None:
     """
     All as expected is exit code 0; --all prints each; edge cases are asked unless left out.
