@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from agent_perf.cli.exits import end
-from agent_perf.cli.options import NumberRange, Seconds, format_option, undecided_option
+from agent_perf.cli.options import NumberRange, Seconds, format_option
 
 _LIMITS = {
     "p50": "latency.p50",
@@ -86,7 +86,11 @@ _LIMITS = {
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the result as Markdown to this file.",
 )
-@undecided_option
+@click.option(
+    "--undecided",
+    type=click.Choice(["fail", "pass"]),
+    help="What a hold ends with: fail is 4, pass is 0, whatever the configuration says  [fail].",
+)
 @format_option
 def verb(requests: tuple[str, ...], **options: Any) -> None:
     """
