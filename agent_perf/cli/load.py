@@ -28,8 +28,9 @@ from agent_perf.cli.project import Project, open_project
 from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.gate import load_targets
 from agent_perf.load import Course, Limits, Trace
-from agent_perf.records import LoadRun, Probe, Tier
+from agent_perf.records import Capacity, LoadRun, Probe, Tier
 from agent_perf.report import Command
+from agent_perf.stats import Direction, direction
 from agent_perf.suite import Scenario, find_capacity, run_load
 from agent_perf.units import NS, format_value
 
@@ -147,12 +148,8 @@ def _search(
             told=told,
         )
     _tell(logged)
-    hold = Command(
-        purpose="Hold seven tenths of it for ten minutes",
-        line=f"agent-perf load {shlex.quote(scenario.name)} --rate {0.7 * capacity.rate_hz:.3g} "
-        f"--for 600 --target '{next(iter(given))}<{next(iter(given.values())):g}'",
-    )
-    commands = (this_again("Run it again"), *([hold] if capacity.rate_hz else []))
+    hold = [_hold(capacity, given)] if capacity.rate_hz else []
+    commands = (this_again("Run it again"), *hold)
     code = tell_capacity(capacity, _telling(project, options, *commands))
     return INTERRUPTED if interruption.came else code
 
@@ -166,6 +163,20 @@ def _cut_short(run: LoadRun, interruption: Interruption) -> LoadRun:
     if not interruption.came or not run.stopped:
         return run
     return replace(run, stopped=f"interrupted: {run.stopped}")
+
+
+def _hold(capacity: Capacity, targets: Mapping[str, float]) -> Command:
+    """Return the command that holds most of what *capacity* found, with all of *targets*."""
+    signs = {Direction.MORE_IS_BETTER: ">"}
+    told = " ".join(
+        f"--target '{name}{signs.get(direction(name), '<')}{value:g}'"
+        for name, value in targets.items()
+    )
+    name, rate_hz = shlex.quote(capacity.scenario), 0.7 * capacity.rate_hz
+    return Command(
+        purpose="Hold seven tenths of it for ten minutes",
+        line=f"agent-perf load {name} --rate {rate_hz:.3g} --for 600 {told}",
+    )
 
 
 def _refuse_for_search(mix: list[tuple[Scenario, int]], options: LoadOptions) -> None:

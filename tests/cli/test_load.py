@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import re
+import shlex
 import sys
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -130,13 +133,16 @@ def test_a_trace_is_replayed(shop, tmp_path) -> None:
 
 def test_the_highest_rate_is_searched(shop) -> None:
     """
-    A scenario without queues carries any rate; the file holds each probe.
+    A scenario without queues carries any rate; the file holds each probe, and what the page says
+    to type next holds all that was promised.
     """
     done = agent_perf(
         shop,
         "load",
         "shop.answer",
         "--find-knee",
+        "--target",
+        "success_ratio>98%",
         "--target",
         "p95=30ms",
         "--to",
@@ -146,8 +152,13 @@ def test_the_highest_rate_is_searched(shop) -> None:
     )
     path = shop / "reports/load/shop.answer.capacity.json"
     capacity = codec.load_capacity(path.read_bytes(), "it")
+    page = path.with_name("shop.answer.capacity") / "index.html"
+    (line,) = set(re.findall(r"agent-perf load [^<]*--for 600[^<]*", page.read_text()))
+    words = shlex.split(html.unescape(line))
+    targets = [word for option, word in pairwise(words) if option == "--target"]
 
     assert 0 == done.returncode
+    assert {"success_ratio": 0.98, "latency.p95": 0.03} == targets_of(targets)
     assert "carries 4/s, the highest rate tried" in done.stdout
     assert [1.0, 2.0, 4.0] == [probe.rate_hz for probe in capacity.probes]
 
@@ -160,6 +171,7 @@ def test_the_highest_rate_is_searched(shop) -> None:
         (("shop.answer", "--trace", "gone.jsonl"), "cannot read gone.jsonl"),
         (("shop.answer", "shop.answer=2"), "scenario 'shop.answer' is named twice"),
         (("shop.answer", "--find-knee", "--target", "p95=1", "--seed", "3"), "--seed 3"),
+        (("shop.answer", "--find-knee", "--target", "p95=1", "--to", "inf"), "high_hz=inf; want"),
     ],
 )
 def test_what_cannot_be_is_told_and_ends_with_2(shop, arguments, said: str) -> None:
