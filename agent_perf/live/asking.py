@@ -5,6 +5,7 @@ Asks a running service over HTTP, and times the answer and the first event of it
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Final, Self
 
 import httpx
 
+from agent_perf.live.certificates import trusted, with_advice
 from agent_perf.live.request import ReadyRequest
 from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
@@ -65,6 +67,9 @@ class Asker:
         connections_max: Connections at a time, >= 1.
         keep_content: Whether answers hold their bodies.
         transport: Of httpx; None: the network.
+
+    Raises:
+        UsageError: If SSL_CERT_FILE names what is no file of certificates.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Asker:
             timeout=None,  # noqa: S113
             transport=transport,
             trust_env=False,
+            verify=trusted(os.environ),
             headers=ACCEPTED,
         )
         self._keep_content = keep_content
@@ -114,7 +120,8 @@ class Asker:
             error, detail = "content", scrubbed(str(failure), request.secrets)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
             told = scrubbed(str(failure), request.secrets)
-            error, detail = "network", f"{type(failure).__name__}: {told}".rstrip(": ")
+            error = "network"
+            detail = with_advice(f"{type(failure).__name__}: {told}".rstrip(": "))
         return Answer(
             name=request.name,
             begin_s=begin_s,

@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx
 
-from agent_perf.errors import UsageError
+from agent_perf.live.address import address_parts, shown_url
 from agent_perf.live.asking import Answer, Asker
 from agent_perf.live.smoke.judging import judge_answer
 from agent_perf.live.smoke.plan import Check, Skipped
 from agent_perf.live.smoke.result import CheckOutcome, CheckResult, SmokeResult
-from agent_perf.scrubbing import scrubbed
 
 _NOT_THERE: Final = (404, 405)
 _STARTING: Final = (502, 503, 504)
@@ -48,7 +47,7 @@ async def ask_service(
     Raises:
         UsageError: If *url* is none.
     """
-    parts = _parts(url)
+    parts = address_parts(url)
     shown = shown_url(parts)
     secrets = {one for one in (parts.password, unquote(parts.password or "")) if one}
     plan = [_knowing(one, secrets) for one in plan]
@@ -66,30 +65,6 @@ async def ask_service(
                 result, waited_s = await _wait_for(asker, check, retry_for_s, tell)
                 results.append(result)
     return SmokeResult(url=shown, waited_s=waited_s, checks=tuple(results))
-
-
-def shown_url(parts: SplitResult) -> str:
-    """Return the address of *parts*, without user and password."""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
-
-
-def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        # A port that is none is noticed when it is asked for.
-        is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
-        is_address = False
-    if not is_address:
-        told = scrubbed(url.rpartition("@")[2].partition("?")[0])
-        raise UsageError(f"{told!r} is no address; want one such as http://127.0.0.1:8000")
-    if parts.query or parts.fragment:
-        raise UsageError(
-            f"{shown_url(parts)} comes with a query; want the address alone, paths and their "
-            "queries belong to the requests: [requests.NAME] path"
-        )
-    return parts
 
 
 def _knowing(check: Check | Skipped, secrets: set[str]) -> Check | Skipped:
