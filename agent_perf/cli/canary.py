@@ -15,16 +15,23 @@ from typing import Final
 import click
 
 from agent_perf.amounts import parse_limit
-from agent_perf.cli.canary_text import canary_document, canary_markdown, result_lines
+from agent_perf.cli.canary_asked import headers_of, watched_of
+from agent_perf.cli.canary_text import (
+    canary_document,
+    canary_markdown,
+    look_text,
+    plan_text,
+    result_lines,
+)
+from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.output import plain, print_json, say
 from agent_perf.cli.profile import project_folder
 from agent_perf.codec import write_atomic
 from agent_perf.config import Config, NamedRequest, did_you_mean, load_config
-from agent_perf.errors import UsageError
+from agent_perf.errors import ConfigError, UsageError
 from agent_perf.gate import make_policy
-from agent_perf.live import ReadyRequest, ready, require_allowed
+from agent_perf.live import ReadyRequest, address_parts, ready, require_allowed
 from agent_perf.live.canary import (
-    Answer,
     CanaryOutcome,
     CanaryPlan,
     CanaryResult,
@@ -32,8 +39,9 @@ from agent_perf.live.canary import (
     Pair,
     Prometheus,
     Step,
-    Watched,
+    Tell,
     roll_out,
+    stopped_by_signals,
     watch,
 )
 
@@ -42,6 +50,14 @@ EXIT_CODES: Final[Mapping[CanaryOutcome, int]] = {
     CanaryOutcome.ROLLBACK: 1,
     CanaryOutcome.HOLD: 4,
 }
+LIMIT_OPTIONS: Final[Mapping[str, str]] = {
+    "latency.p50": "p50",
+    "latency.p95": "p95",
+    "latency.p99": "p99",
+    "error_ratio": "errors",
+}
+"""Metric to the option that limits it."""
+
 _ERRORS_MOST: Final = 0.01
 """Share of further errors that is too many, unless the project says otherwise."""
 
@@ -58,6 +74,8 @@ class CanaryOptions:
     steps: str = "5,25,50,100"
     step: int | None = None
     prometheus: str | None = None
+    prometheus_token_env: str = ""
+    prometheus_headers: tuple[str, ...] = ()
     stable_selector: str = ""
     candidate_selector: str = ""
     latency_metric: str = ""
@@ -84,23 +102,29 @@ def judge_candidate(names: tuple[str, ...], options: CanaryOptions) -> int:
         StoreError: If the Markdown cannot be written.
     """
     config = load_config(project_folder())
-    if options.prometheus:
-        result = asyncio.run(_watch(names, options, config))
-    else:
-        plan = _plan(options, steps_of(options), limits_of(config, options.limits))
-        result = asyncio.run(roll_out(plan, _pair(names, options, config), _tell))
+    result = asyncio.run(_judge(names, options, config))
     undecided = options.undecided or "fail"
     code = EXIT_CODES[result.outcome]
-    if result.outcome is CanaryOutcome.HOLD and undecided == "pass":
-        code = 0
-    if options.markdown is not None:
-        write_atomic(options.markdown, canary_markdown(result).encode())
+    if result.outcome is CanaryOutcome.HOLD:
+        code = INTERRUPTED if result.is_interrupted else 0 if undecided == "pass" else code
     if options.form == "json":
         print_json(canary_document(result, exit_code=code))
     else:
         for line in result_lines(result):
             click.echo(plain(line))
+    # At the end: a folder that is not there takes nothing away from what an hour has told.
+    if options.markdown is not None:
+        write_atomic(options.markdown, canary_markdown(result).encode())
     return code
+
+
+async def _judge(names: tuple[str, ...], options: CanaryOptions, config: Config) -> CanaryResult:
+    with stopped_by_signals() as stop:
+        if options.prometheus:
+            return await _watch(names, options, config, stop)
+        plan = _plan(options, steps_of(options), limits_of(config, options.limits))
+        pair = _pair(names, options, config)
+        return await roll_out(plan, pair, _teller(plan), stop)
 
 
 def _plan(options: CanaryOptions, steps: tuple[Step, ...], limits: tuple[Limit, ...]) -> CanaryPlan:
@@ -113,49 +137,20 @@ def _plan(options: CanaryOptions, steps: tuple[Step, ...], limits: tuple[Limit, 
     )
 
 
-async def _watch(names: tuple[str, ...], options: CanaryOptions, config: Config) -> CanaryResult:
+async def _watch(
+    names: tuple[str, ...], options: CanaryOptions, config: Config, stop: asyncio.Event
+) -> CanaryResult:
     watched = watched_of(names, options)
+    headers, secrets = headers_of(options, os.environ)
     limits = limits_of(config, options.limits)
     if not watched.errors_metric:
         limits = tuple(one for one in limits if one.quantile is not None)
     # Who sets the shares judges step by step; else all that is seen is one step.
     steps = steps_of(options) if options.step else steps_of(options)[-1:]
-    async with Prometheus(options.prometheus or "") as prometheus:
-        return await watch(_plan(options, steps, limits), prometheus, watched, _tell)
-
-
-def watched_of(names: tuple[str, ...], options: CanaryOptions) -> Watched:
-    """
-    Return what *options* want to be read from Prometheus.
-
-    Raises:
-        UsageError: If something is missing, or has no meaning there.
-    """
-    if names or options.stable or options.candidate:
-        raise UsageError(
-            "--prometheus reads what others' requests came to: leave out --stable, --candidate "
-            "and the names of requests"
-        )
-    for option, value in (
-        ("--stable-selector", options.stable_selector),
-        ("--candidate-selector", options.candidate_selector),
-        ("--latency-metric", options.latency_metric),
-    ):
-        if not value.strip():
-            raise UsageError(f"--prometheus wants {option}, too; see docs/canary.md")
-    if options.stable_selector.strip() == options.candidate_selector.strip():
-        raise UsageError(
-            f"both selectors are {options.stable_selector!r}; want those of two services"
-        )
-    if options.errors_metric and not options.errors_selector.strip():
-        raise UsageError('--errors-metric wants --errors-selector, too, as status=~"5.."')
-    return Watched(
-        stable=options.stable_selector,
-        candidate=options.candidate_selector,
-        latency_metric=options.latency_metric.removesuffix("_bucket"),
-        errors_metric=options.errors_metric,
-        errors_selector=options.errors_selector,
-    )
+    plan = _plan(options, steps, limits)
+    url = options.prometheus or ""
+    async with Prometheus(url, headers=headers, secrets=secrets) as prometheus:
+        return await watch(plan, prometheus, watched, _teller(plan), stop)
 
 
 def steps_of(options: CanaryOptions) -> tuple[Step, ...]:
@@ -197,8 +192,9 @@ def limits_of(config: Config, given: Mapping[str, str | None]) -> tuple[Limit, .
     for metric, text in given.items():
         if text == "off":
             continue
+        most: float | None
         if text is not None:
-            most: float | None = parse_limit(text)
+            most = _limit_of(metric, text)
         elif metric == "error_ratio":
             said = policy.limit("canary", "success_ratio")
             is_own = any(one.limit == said for one in own if "success" in one.metric)
@@ -210,10 +206,27 @@ def limits_of(config: Config, given: Mapping[str, str | None]) -> tuple[Limit, .
     return tuple(found)
 
 
+def _limit_of(metric: str, text: str) -> float | None:
+    option = LIMIT_OPTIONS.get(metric, metric)
+    try:
+        most = parse_limit(text)
+    except ConfigError:
+        raise UsageError(
+            f"--{option} {text!r} is no limit; want a percentage such as +20%, or off"
+        ) from None
+    if most == 0:
+        raise UsageError(
+            f"--{option} {text}: what may not change at all is never surely unchanged; want a "
+            "percentage such as +5%"
+        )
+    return most
+
+
 def _pair(names: tuple[str, ...], options: CanaryOptions, config: Config) -> Pair:
     if not options.stable or not options.candidate:
         raise UsageError("want two services, as --stable URL --candidate URL")
     for url in (options.stable, options.candidate):
+        address_parts(url)
         require_allowed(url, options.allow_hosts, "a load")
     return Pair(
         stable_url=options.stable,
@@ -253,5 +266,7 @@ def requests_of(
     )
 
 
-def _tell(number: int, at_s: float, answers: tuple[Answer, ...]) -> None:
-    say(f"step {number}, {at_s:.0f} s: {', '.join(one.value for one in answers)}")
+def _teller(plan: CanaryPlan) -> Tell:
+    """Return what tells of each look, after a line on what is about to be done."""
+    say(plan_text(plan))
+    return lambda number, at_s, findings: say(look_text(number, at_s, findings))

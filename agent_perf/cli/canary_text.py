@@ -7,10 +7,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from agent_perf.cli.output import plain
 from agent_perf.live.canary import (
     FALSE_ROLLBACK,
     Answer,
     CanaryOutcome,
+    CanaryPlan,
     CanaryResult,
     Finding,
     SideSeen,
@@ -26,6 +28,25 @@ _HEADLINES = {
 _MARKS = {Answer.FINE: "ok", Answer.WORSE: "WORSE", Answer.OPEN: "open"}
 
 
+def plan_text(plan: CanaryPlan) -> str:
+    """Return what *plan* is going to do, and what it holds the candidate to."""
+    (_, first), *rest = plan.chosen
+    limits = ", ".join(f"{one.metric} {_change(one.most)}" for one in plan.limits)
+    length = f"{first.length_s:g} s at most"
+    if rest:
+        shares = ", ".join(f"{step.share * 100:.3g}" for _, step in plan.chosen)
+        length = f"steps of {shares} %, each {length}"
+    return f"{length}; too much is {limits}"
+
+
+def look_text(number: int, at_s: float, findings: tuple[Finding, ...]) -> str:
+    """Return what one look at step *number* told, *at_s* seconds after it began."""
+    told = [
+        f"{one.limit.metric} {_change(one.shift.change)} {one.answer.value}" for one in findings
+    ]
+    return f"step {number}, {at_s:.0f} s: {', '.join(told) or 'nothing to judge yet'}"
+
+
 def result_lines(result: CanaryResult) -> Iterator[str]:
     """Yield *result* for a terminal."""
     for step in result.steps:
@@ -37,7 +58,8 @@ def result_lines(result: CanaryResult) -> Iterator[str]:
             yield f"  {_MARKS[one.answer]:5}  {one.limit.metric}: {finding_text(one)}"
         for side, name in ((step.stable, "stable"), (step.candidate, "candidate")):
             if side.failed:
-                yield f"  {name}: {side.failed} failed, the first by {side.detail}"
+                first = f", the first by {side.detail}" if side.detail else ""
+                yield f"  {name}: {side.failed} failed{first}"
         yield from (f"  {note}" for note in step.notes)
     yield f"{_HEADLINES[result.outcome]}: {reason(result)}"
 
@@ -45,13 +67,16 @@ def result_lines(result: CanaryResult) -> Iterator[str]:
 def reason(result: CanaryResult) -> str:
     """Return in a sentence why *result* is what it is."""
     last = result.steps[-1]
+    place = f"at {last.share * 100:.3g} %"
+    if result.is_interrupted:
+        return f"interrupted {place} after {last.length_s:.0f} s: what was seen decides nothing"
     match result.outcome:
         case CanaryOutcome.PROMOTE:
-            return f"surely within each limit at {last.share * 100:.3g} %"
+            return f"surely within each limit {place}"
         case CanaryOutcome.ROLLBACK:
             worse = [one for one in last.findings if one.answer is Answer.WORSE]
             told = "; ".join(f"{one.limit.metric} {finding_text(one)}" for one in worse)
-            return f"surely worse at {last.share * 100:.3g} %: {told}"
+            return f"surely worse {place}: {told}"
     missing = [one.limit.metric for one in last.findings if one.answer is Answer.OPEN]
     return (
         f"neither surely fine nor surely worse in {', '.join(missing) or 'anything'}: "
@@ -69,8 +94,8 @@ def finding_text(one: Finding) -> str:
     return f"{values}{change}, surely in {interval}, limit {_change(one.limit.most)}"
 
 
-def _change(ratio: float) -> str:
-    if not math.isfinite(ratio):
+def _change(ratio: float | None) -> str:
+    if ratio is None or not math.isfinite(ratio):
         return "?"
     return f"{ratio * 100:+.3g} %"
 
@@ -145,6 +170,9 @@ def canary_markdown(result: CanaryResult) -> str:
         for step in result.steps
         for one in step.findings
     ]
+    notes = [
+        f"- {step.share * 100:.3g} %: {plain(note)}" for step in result.steps for note in step.notes
+    ]
     return "\n".join(
         (
             f"## Canary: {result.outcome.value}",
@@ -154,6 +182,7 @@ def canary_markdown(result: CanaryResult) -> str:
             "| step | metric | stable -> candidate | answer |",
             "|---|---|---|---|",
             *rows,
+            *(("", *notes) if notes else ()),
             "",
         )
     )

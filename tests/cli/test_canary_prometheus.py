@@ -15,7 +15,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from agent_perf.cli.canary import CanaryOptions, watched_of
+from agent_perf.cli.canary import CanaryOptions
+from agent_perf.cli.canary_asked import watched_of
 from agent_perf.errors import UsageError
 from tests.cli.command import agent_perf as run
 from tests.cli.test_canary import NO_LIMITS, SCHEMA

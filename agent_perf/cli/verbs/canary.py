@@ -27,6 +27,19 @@ _LIMITS = {
 @click.option("--stable", metavar="URL", help="The service that is in use.")
 @click.option("--candidate", metavar="URL", help="The one that may take its place.")
 @click.option("--prometheus", metavar="URL", help="Read what others' requests came to from it.")
+@click.option(
+    "--prometheus-token-env",
+    default="",
+    metavar="VARIABLE",
+    help="Environment variable that holds the bearer token for it.",
+)
+@click.option(
+    "--prometheus-header",
+    "prometheus_headers",
+    multiple=True,
+    metavar="NAME=VARIABLE",
+    help="A header for it, and the environment variable that holds its value; may be repeated.",
+)
 @click.option("--stable-selector", default="", metavar="LABELS", help="As 'version=\"1\"'.")
 @click.option("--candidate-selector", default="", metavar="LABELS", help="As 'version=\"2\"'.")
 @click.option("--latency-metric", default="", metavar="NAME", help="A histogram in seconds.")
@@ -98,7 +111,8 @@ def verb(requests: tuple[str, ...], **options: Any) -> None:
 
     Both are asked in turn, in random order, while the candidate's share rises. A step ends when
     the candidate is surely worse (more than half of a limit) or surely fine (less than all).
-    Exit codes: 0 promote, 1 roll back, 4 hold, 3 the stable service answers nothing.
+    Exit codes: 0 promote, 1 roll back, 4 hold, 3 the stable service answers nothing, 130
+    interrupted: what was measured is told.
     """
     from agent_perf.cli.heeding import refuse_unheeded
 

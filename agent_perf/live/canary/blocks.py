@@ -38,9 +38,11 @@ class Step:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise ConfigError(f"a step of {self.share:.4g}; want a share above 0 %, up to 100 %")
+            raise ConfigError(
+                f"a step of {self.share * 100:.4g} %; want a share above 0 %, up to 100 %"
+            )
         if round(self.share * _DENOMINATOR_MAX) < 1:
-            raise ConfigError(f"a step of {self.share:.2%}; the smallest is 1 %")
+            raise ConfigError(f"a step of {self.share * 100:.4g} %; the smallest is 1 %")
 
     @property
     def block(self) -> tuple[int, int]:

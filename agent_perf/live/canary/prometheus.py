@@ -5,15 +5,19 @@ Reads counters out of a Prometheus.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import httpx
 import msgspec
 
 from agent_perf.errors import BrokenError, UsageError
+from agent_perf.live.address import address_parts, shown_url
 from agent_perf.live.canary.counters import Series
+from agent_perf.live.certificates import trusted, with_advice
 from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
 
@@ -21,6 +25,8 @@ ANSWER_BYTES_MAX: Final = 64 << 20
 _TIMEOUT_S: Final = 30.0
 _TRIES: Final = 3
 _PAUSE_S: Final = 1.0
+_WHO_ASKS: Final = (401, 403)
+_TOO_MANY: Final = 429
 _METRIC: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -34,9 +40,13 @@ class _Data(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    status: str
+    status: Literal["success", "error"]
     data: _Data | None = None
     error: str = ""
+
+
+class PrometheusAwayError(BrokenError):
+    """It gives no answer at the moment, though it may soon."""
 
 
 class Prometheus:
@@ -45,17 +55,31 @@ class Prometheus:
 
     Args:
         url: Its address, above ``/api/v1``; it may hold a name and a password.
+        headers: Sent with each question.
+        secrets: What of them is told nowhere.
         transport: Of httpx; None: the network.
+
+    Raises:
+        UsageError: If *url* is no address, or SSL_CERT_FILE names no file of certificates.
     """
 
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._shown = scrubbed(url)
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._shown = shown_url(address_parts(url, example="http://prometheus:9090"))
+        self._secrets = tuple(secrets)
         self._client = httpx.AsyncClient(
             base_url=url.rstrip("/"),
-            headers=ACCEPTED,
+            headers={**(headers or {}), **ACCEPTED},
             timeout=_TIMEOUT_S,
             transport=transport,
             trust_env=False,
+            verify=trusted(os.environ),
         )
 
     async def __aenter__(self) -> Self:
@@ -74,8 +98,9 @@ class Prometheus:
         Return all samples of *selector* between two times, in seconds since the epoch.
 
         Raises:
-            BrokenError: If it cannot be reached in three tries, or says what is no answer.
-            UsageError: If it does not understand *selector*.
+            PrometheusAwayError: If it cannot be reached in three tries.
+            BrokenError: If it says what is no answer.
+            UsageError: If it does not understand *selector*, or wants to know who asks.
         """
         length_ms = max(1, round((end_s - begin_s) * 1_000))
         form = {"query": f"{selector}[{length_ms}ms]", "time": f"{end_s:.3f}"}
@@ -83,10 +108,13 @@ class Prometheus:
             try:
                 return self._read(*await self._post(form), selector)
             except httpx.HTTPError as error:
-                if last or isinstance(error, httpx.DecodingError):
-                    told = scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
-                    raise BrokenError(
-                        f"the Prometheus at {self._shown} does not answer ({told})"
+                told = scrubbed(f"{type(error).__name__}: {error}".rstrip(": "), self._secrets)
+                # Neither what it packs its answers in nor its certificate is another soon.
+                is_final = isinstance(error, httpx.DecodingError) or "CERTIFICATE" in told
+                if last or is_final:
+                    kind = BrokenError if is_final else PrometheusAwayError
+                    raise kind(
+                        f"the Prometheus at {self._shown} does not answer ({with_advice(told)})"
                     ) from None
             await asyncio.sleep(_PAUSE_S)
         raise AssertionError
@@ -101,13 +129,18 @@ class Prometheus:
                         f"the Prometheus at {self._shown} answers with more than "
                         f"{ANSWER_BYTES_MAX:,} bytes; want a narrower selector, or less time"
                     )
-            if response.status_code >= 500:
+            if response.status_code >= 500 or response.status_code == _TOO_MANY:
                 raise httpx.HTTPStatusError(
                     f"status {response.status_code}", request=response.request, response=response
                 )
             return response.status_code, bytes(content)
 
     def _read(self, status: int, content: bytes, selector: str) -> list[Series]:
+        if status in _WHO_ASKS:
+            raise UsageError(
+                f"the Prometheus at {self._shown} answers {status}, as to a stranger; name the "
+                "variable that holds your token, as --prometheus-token-env PROM_TOKEN"
+            )
         try:
             answer = msgspec.json.decode(content, type=_Answer)
             if answer.status == "success" and answer.data is not None:
@@ -123,9 +156,8 @@ class Prometheus:
                 f"what is at {self._shown} answers with status {status}, and not as a Prometheus "
                 "does; want its address, as http://prometheus:9090"
             ) from None
-        raise UsageError(
-            f"the Prometheus at {self._shown} refuses {selector!r}: {scrubbed(answer.error)[:300]}"
-        )
+        told = scrubbed(answer.error, self._secrets)[:300]
+        raise UsageError(f"the Prometheus at {self._shown} refuses {selector!r}: {told}")
 
 
 def selector_of(metric: str, *matchers: str) -> str:

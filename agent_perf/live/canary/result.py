@@ -84,19 +84,25 @@ class CanaryResult:
         candidate: Likewise.
         steps: In order, up to the one that decided.
         planned: How many steps there might have been.
+        is_interrupted: Whether it was ended from outside, before it had an answer.
     """
 
     stable: str
     candidate: str
     steps: tuple[StepResult, ...]
     planned: int
+    is_interrupted: bool = False
 
     @property
     def outcome(self) -> CanaryOutcome:
-        """What to do: the last step decides, and any that is worse is the last."""
+        """
+        What to do: the last step decides, and any that is worse is the last.
+
+        One that was interrupted promotes nothing: a step before the last one knows too little.
+        """
         match self.steps[-1].answer:
             case Answer.WORSE:
                 return CanaryOutcome.ROLLBACK
-            case Answer.FINE:
+            case Answer.FINE if not self.is_interrupted:
                 return CanaryOutcome.PROMOTE
         return CanaryOutcome.HOLD

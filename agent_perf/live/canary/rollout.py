@@ -17,13 +17,17 @@ from agent_perf.live.canary.blocks import Step
 from agent_perf.live.canary.judge import StepJudge
 from agent_perf.live.canary.plan import CanaryPlan
 from agent_perf.live.canary.result import CanaryResult, SideSeen, StepResult
-from agent_perf.live.canary.rule import Answer, look_misses, look_times
+from agent_perf.live.canary.rule import Answer, Finding, look_misses, look_times
 from agent_perf.live.canary.step_log import REQUESTS_MAX, StepLog
+from agent_perf.live.canary.stopping import NothingSeenError, unless_set
 from agent_perf.live.request import ReadyRequest
 from agent_perf.scrubbing import scrubbed
 
 CONNECTIONS_MAX: Final = 250
 """To each service: a process may usually open a thousand files."""
+
+_WARM_REQUESTS_MIN: Final = 5
+"""Fewer that all fail may be the service's first moments."""
 
 _LATE_S: Final = 0.05
 """A request in a hundred that is sent later than this says that we are too busy to measure."""
@@ -45,18 +49,59 @@ class Pair:
     requests: Sequence[ReadyRequest]
 
 
-Tell = Callable[[int, float, tuple[Answer, ...]], None]
-"""Is told at each look the step's number, the seconds since it began, and the answers."""
+Tell = Callable[[int, float, tuple[Finding, ...]], None]
+"""Is told at each look the step's number, the seconds since it began, and what was found."""
 
 
-async def roll_out(plan: CanaryPlan, pair: Pair, tell: Tell) -> CanaryResult:
+async def roll_out(
+    plan: CanaryPlan, pair: Pair, tell: Tell, stop: asyncio.Event | None = None
+) -> CanaryResult:
     """
     Return what *plan* comes to on *pair*.
+
+    Args:
+        plan: What to do.
+        pair: The services.
+        tell: Is told of each look.
+        stop: When it is set, what was found until then is the result.
 
     Raises:
         UsageError: If a step is too short or has too many requests.
         BrokenError: If the stable service answers nothing: there is nothing to compare with.
+        NothingSeenError: If *stop* was set before anything counted.
     """
+    _refuse_too_many(plan)
+    stop = stop or asyncio.Event()
+    steps: list[StepResult] = []
+    async with (
+        Asker(pair.stable_url, connections_max=CONNECTIONS_MAX) as stable,
+        Asker(pair.candidate_url, connections_max=CONNECTIONS_MAX) as candidate,
+    ):
+        askers = (stable, candidate)
+        if plan.warm_up_s:
+            await unless_set(stop, _warm_up(plan, askers, pair))
+        for number, step in plan.chosen:
+            if stop.is_set():
+                break
+            made = await _make_step(plan, number, step, askers, pair, tell, stop)
+            if made.stable.requests + made.candidate.requests:
+                steps.append(made)
+            if made.answer is Answer.WORSE:
+                break
+    if not steps:
+        raise NothingSeenError("interrupted before anything was measured")
+    last = steps[-1].answer
+    is_decided = last is Answer.WORSE or (last is Answer.FINE and len(steps) == len(plan.chosen))
+    return CanaryResult(
+        stable=scrubbed(pair.stable_url),
+        candidate=scrubbed(pair.candidate_url),
+        steps=tuple(steps),
+        planned=len(plan.chosen),
+        is_interrupted=stop.is_set() and not is_decided,
+    )
+
+
+def _refuse_too_many(plan: CanaryPlan) -> None:
     if plan.warm_up_s * plan.steps[0].rate_hz > REQUESTS_MAX:
         raise UsageError(
             f"a warm-up of {plan.warm_up_s:g} s at {plan.steps[0].rate_hz:g}/s; want at most "
@@ -69,27 +114,17 @@ async def roll_out(plan: CanaryPlan, pair: Pair, tell: Tell) -> CanaryResult:
                 f"a step of {step.length_s:g} s at {step.total_hz:g}/s; want at most "
                 f"{REQUESTS_MAX:,} requests: a lower --rate, or less time"
             )
-    steps: list[StepResult] = []
-    async with (
-        Asker(pair.stable_url, connections_max=CONNECTIONS_MAX) as stable,
-        Asker(pair.candidate_url, connections_max=CONNECTIONS_MAX) as candidate,
-    ):
-        askers = (stable, candidate)
-        if plan.warm_up_s:
-            warm = Step(share=0.5, length_s=plan.warm_up_s, rate_hz=plan.steps[0].rate_hz)
-            sender = _Sender(StepLog(warm, plan.seed), askers, pair.requests, plan.seed)
-            async with asyncio.TaskGroup() as group:
-                await sender.send(group)
-        for number, step in plan.chosen:
-            steps.append(await _make_step(plan, number, step, askers, pair, tell))
-            if steps[-1].answer is Answer.WORSE:
-                break
-    return CanaryResult(
-        stable=scrubbed(pair.stable_url),
-        candidate=scrubbed(pair.candidate_url),
-        steps=tuple(steps),
-        planned=len(plan.chosen),
-    )
+
+
+async def _warm_up(plan: CanaryPlan, askers: tuple[Asker, Asker], pair: Pair) -> None:
+    step = Step(share=0.5, length_s=plan.warm_up_s, rate_hz=plan.steps[0].rate_hz)
+    log = StepLog(step, plan.seed)
+    async with asyncio.TaskGroup() as group:
+        await _Sender(log, askers, pair.requests, plan.seed).send(group)
+    stable = log.side(log.answered_count(), candidate=False)
+    # A wrong address is told now, and not after the first look.
+    if stable.requests >= _WARM_REQUESTS_MIN and (broken := _why_broken(stable, pair.stable_url)):
+        raise BrokenError(broken)
 
 
 async def _make_step(
@@ -99,6 +134,7 @@ async def _make_step(
     askers: tuple[Asker, Asker],
     pair: Pair,
     tell: Tell,
+    stop: asyncio.Event,
 ) -> StepResult:
     seed = plan.seed * 1_000 + number
     log = StepLog(step, seed)
@@ -110,10 +146,16 @@ async def _make_step(
     sender = _Sender(log, askers, pair.requests, seed)
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(sender.send(group))
-        for look, till_s in enumerate(times):
-            count = await log.answered(till_s)
+        for look, look_s in enumerate(times):
+            answered = await unless_set(stop, log.answered(look_s))
+            if answered is None:
+                # Nothing more is judged: a look that was not planned has no share of the error.
+                count = log.answered_count()
+                till_s = count / step.total_hz
+                break
+            count, till_s = answered, look_s
             await asyncio.to_thread(judge.look, look, *log.seen(count, till_s))
-            tell(number, till_s, tuple(one.answer for one in judge.findings))
+            tell(number, till_s, judge.findings)
             broken = _why_broken(log.side(count, candidate=False), pair.stable_url)
             if broken or judge.answer is not Answer.OPEN:
                 break

@@ -71,6 +71,11 @@ class StepLog:
             self._answered.clear()
             await self._answered.wait()
 
+    def answered_count(self) -> int:
+        """Return how many requests are answered, up to the first one that is not."""
+        open_ones = np.flatnonzero(~self._done)
+        return int(open_ones[0]) if len(open_ones) else len(self._done)
+
     def seen(self, count: int, till_s: float) -> tuple[Side, Side]:
         """Return the first *count* requests, due before *till_s*, as the judge wants them."""
         return sides(

@@ -7,19 +7,21 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from agent_perf.errors import BrokenError, NothingMeasuredError
+from agent_perf.errors import BrokenError, NothingMeasuredError, UsageError
 from agent_perf.live.canary.counters import Series, bucket_bounds, scrape_gap_s, side_of
 from agent_perf.live.canary.judge import StepJudge
 from agent_perf.live.canary.plan import CanaryPlan
-from agent_perf.live.canary.prometheus import Prometheus, selector_of
+from agent_perf.live.canary.prometheus import Prometheus, PrometheusAwayError, selector_of
 from agent_perf.live.canary.result import CanaryResult, SideSeen, StepResult
 from agent_perf.live.canary.rollout import Tell
 from agent_perf.live.canary.rule import Answer, batch_count, look_misses, look_times
+from agent_perf.live.canary.stopping import NothingSeenError, is_set_within
 from agent_perf.stats import BATCHES_MIN, Side
 
 _BEFORE_S: Final = 300.0
@@ -48,48 +50,82 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """What was read of both, the stable service first."""
+    """
+    What was read of both, the stable service first.
+
+    Attributes:
+        sides: None: too few samples to judge by.
+        gap_s: Usual time between two samples.
+        knows_candidate: Whether Prometheus has anything of it.
+    """
 
     sides: tuple[Side, Side] | None
     gap_s: float
+    knows_candidate: bool
 
 
 async def watch(
-    plan: CanaryPlan, prometheus: Prometheus, watched: Watched, tell: Tell
+    plan: CanaryPlan,
+    prometheus: Prometheus,
+    watched: Watched,
+    tell: Tell,
+    stop: asyncio.Event | None = None,
 ) -> CanaryResult:
     """
     Return what one step of *plan* comes to, by the samples from now on.
 
+    Args:
+        plan: Its last chosen step is made.
+        prometheus: Who is asked.
+        watched: What is read.
+        tell: Is told of each look.
+        stop: When it is set, what was found until then is the result.
+
     Raises:
         BrokenError: If Prometheus does not answer, or has nothing of the stable service.
         NothingMeasuredError: If nobody asked either service.
-        UsageError: If Prometheus does not understand a selector.
+        UsageError: If Prometheus does not understand a selector, or both choose the same.
+        NothingSeenError: If *stop* was set before the first look.
     """
     number, step = plan.chosen[-1]
+    stop = stop or asyncio.Event()
     times = look_times(step.length_s)
     judge = StepJudge(plan.limits, look_misses(times, plan.tests))
     # The clock of Prometheus is taken for ours: what it scraped before it knew of is not lost,
     # for each look reads from the begin on.
     begin_s, begin_clock_s = time.time(), time.monotonic()
     # A name that is wrong is told now, and not after the first minute.
-    await _read(prometheus, watched, begin_s - _BEFORE_S, begin_s)
-    sides: tuple[Side, Side] | None = None
-    till_s, gap_s = 0.0, 0.0
-    for look, till_s in enumerate(times):
-        await asyncio.sleep(max(0.0, begin_clock_s + till_s - time.monotonic()))
-        read = await _read(prometheus, watched, begin_s, begin_s + till_s)
-        sides, gap_s = read.sides, read.gap_s
-        if sides is not None:
-            judge.look(look, *sides)
-        tell(number, till_s, tuple(one.answer for one in judge.findings))
+    read = await _read(prometheus, watched, begin_s - _BEFORE_S, begin_s)
+    seen: _Read | None = None
+    till_s, gap_s = 0.0, read.gap_s
+    notes: list[str] = []
+    for look, look_s in enumerate(times):
+        if await is_set_within(stop, begin_clock_s + look_s - time.monotonic()):
+            break
+        try:
+            read = await _read(prometheus, watched, begin_s, begin_s + look_s)
+        except PrometheusAwayError as error:
+            # The next look reads all of it; without a next one, what was seen before counts.
+            if seen is None and look_s == times[-1]:
+                raise
+            notes.append(f"no look at {look_s:.0f} s: {error}")
+            continue
+        gap_s = read.gap_s
+        if read.sides is not None:
+            seen, till_s = read, look_s
+            judge.look(look, *read.sides)
+        tell(number, look_s, judge.findings)
         if judge.answer is not Answer.OPEN:
             break
-    if sides is None:
+    if seen is None:
+        if stop.is_set():
+            raise NothingSeenError("interrupted before anything was measured")
         raise BrokenError(
             f"Prometheus has too few samples: one in {gap_s:g} s, and a step of {step.length_s:g} "
             f"s; want at least {BATCHES_MIN + 1} of them, so a longer --for"
         )
-    return _result(plan, watched, number, judge, sides, till_s)
+    result = _result(plan, watched, number, judge, seen, till_s, notes)
+    return replace(result, is_interrupted=stop.is_set() and judge.answer is Answer.OPEN)
 
 
 def _result(
@@ -97,15 +133,24 @@ def _result(
     watched: Watched,
     number: int,
     judge: StepJudge,
-    sides: tuple[Side, Side],
+    read: _Read,
     till_s: float,
+    notes: list[str],
 ) -> CanaryResult:
-    stable, candidate = sides
+    assert read.sides is not None
+    stable, candidate = read.sides
+    nobody = f"nobody asked the candidate ({watched.candidate})"
+    if not read.knows_candidate:
+        nobody = f"Prometheus has no samples of the candidate ({watched.candidate})"
     if not stable.total:
         if not candidate.total:
-            raise NothingMeasuredError("nobody asked either service: there is nothing to judge")
+            also = "" if read.knows_candidate else f", and {nobody}"
+            raise NothingMeasuredError(
+                f"nobody asked either service{also}: there is nothing to judge"
+            )
         raise BrokenError(f"nobody asked the stable service ({watched.stable})")
-    notes = [] if candidate.total else [f"nobody asked the candidate ({watched.candidate})"]
+    if not candidate.total:
+        notes = [nobody, *notes]
     step = StepResult(
         number=number,
         share=candidate.total / (stable.total + candidate.total) or plan.steps[number - 1].share,
@@ -133,10 +178,12 @@ async def _read(prometheus: Prometheus, watched: Watched, begin_s: float, end_s:
             f"Prometheus has no samples of {selector_of(bucket, watched.stable)}: are the name "
             "and the selector right?"
         )
+    _refuse_shared(*buckets)
     gap_s = scrape_gap_s(buckets[0]) or (end_s - begin_s)
+    knows = bool(buckets[1])
     batches = min(batch_count(end_s - begin_s), int((end_s - begin_s) / gap_s))
     if batches < BATCHES_MIN:
-        return _Read(sides=None, gap_s=gap_s)
+        return _Read(sides=None, gap_s=gap_s, knows_candidate=knows)
     bounds = bucket_bounds(buckets[0], selector_of(bucket, watched.stable))
     if buckets[1]:
         # What only one of them counts apart says nothing of the other.
@@ -145,7 +192,19 @@ async def _read(prometheus: Prometheus, watched: Watched, begin_s: float, end_s:
         side_of(one, bad, sorted(bounds), (begin_s, end_s), batches)
         for one, bad in zip(buckets, failures, strict=True)
     )
-    return _Read(sides=(stable, candidate), gap_s=gap_s)
+    return _Read(sides=(stable, candidate), gap_s=gap_s, knows_candidate=knows)
+
+
+def _refuse_shared(stable: Sequence[Series], candidate: Sequence[Series]) -> None:
+    """Return if no series is of both: a candidate held against itself is never worse."""
+    of_stable = {frozenset(one.labels.items()) for one in stable}
+    for one in candidate:
+        if frozenset(one.labels.items()) in of_stable:
+            labels = ", ".join(f'{key}="{value}"' for key, value in sorted(one.labels.items()))
+            raise UsageError(
+                f"both selectors choose {{{labels}}}; want one that has the stable service alone, "
+                "and one that has the candidate alone"
+            )
 
 
 async def _failures(
@@ -170,7 +229,7 @@ def _seen(side: Side) -> SideSeen:
         requests=round(side.total),
         failed=round(float(side.failed.sum())),
         errors={},
-        detail="Prometheus",
+        detail="",
         p50_s=p50_s,
         p95_s=p95_s,
         p99_s=p99_s,

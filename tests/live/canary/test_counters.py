@@ -104,7 +104,7 @@ def asked(answer: Answer) -> list[Series]:
 
     async def ask() -> list[Series]:
         transport = httpx.MockTransport(answer)
-        async with Prometheus("http://me:secret-word@prom:9090", transport) as prometheus:
+        async with Prometheus("http://me:secret-word@prom:9090", transport=transport) as prometheus:
             return await prometheus.samples('up{a="1"}', 100.0, 160.0)
 
     return asyncio.run(ask())
@@ -131,6 +131,7 @@ def test_samples_are_asked_for_by_range() -> None:
     [
         (400, json.dumps({"status": "error", "error": "parse error"}), UsageError, "parse error"),
         (200, "<html>", BrokenError, "not as a Prometheus does"),
+        (200, json.dumps({"status": "ok"}), BrokenError, "not as a Prometheus does"),
         (503, "", BrokenError, "does not answer .HTTPStatusError: status 503"),
         (200, "x" * 101, BrokenError, "more than 100 bytes"),
     ],
