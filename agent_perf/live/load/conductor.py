@@ -94,6 +94,11 @@ class Conductor:
         told = (self._accounts[worker] for worker in sorted(self._accounts))
         return tuple(round(one.cpu_s / one.wall_s, 3) if one.wall_s else 0.0 for one in told)
 
+    @property
+    def unsent(self) -> int:
+        """Requests that should have been sent before the load's end, and were not."""
+        return sum(one.unsent for one in self._accounts.values())
+
     def start(self, files: Sequence[BinaryIO], limits: Limits) -> None:
         """Start all processes, and return when all users wait for the begin."""
         plan, swarm = self._plan, self._swarm

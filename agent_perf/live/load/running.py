@@ -195,7 +195,13 @@ def _live(
         late_count=merger.late_count,
         late_ns_p95=late_ns_p95,
         late_ns_max=merger.lateness.max_ns,
-        problems=problems_of(latency, late_ns_p95, merger.late_count, tuple(sent.lost)),
+        problems=problems_of(
+            latency,
+            late_ns_p95=late_ns_p95,
+            late_count=merger.late_count,
+            unsent_count=sent.unsent,
+            lost=tuple(sent.lost),
+        ),
     )
 
 

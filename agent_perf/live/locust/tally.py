@@ -38,6 +38,10 @@ class Tally:
 
     Args:
         channel: Where they go; the load has begun.
+
+    Attributes:
+        in_flight: Requests under way.
+        unsent: Requests that were not sent at all, for the load was over before it was their turn.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -48,6 +52,7 @@ class Tally:
         self._has_failed = False
         self._cpu_s = _cpu_s()
         self.in_flight = 0
+        self.unsent = 0
         self._flushing = gevent.spawn(self._flush_often)
 
     def begin(self, request_id: int, intended_ns: int) -> None:
@@ -88,7 +93,7 @@ class Tally:
         self._flushing.kill()
         self._flush()
         wall_s = max(0, now_ns() - self._zero_ns) / NS
-        account = Account(cpu_s=_cpu_s() - self._cpu_s, wall_s=wall_s)
+        account = Account(cpu_s=_cpu_s() - self._cpu_s, wall_s=wall_s, unsent=self.unsent)
         self._channel.send(DONE, msgspec.json.encode(account))
 
     def _flush_often(self) -> None:

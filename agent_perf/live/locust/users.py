@@ -29,6 +29,12 @@ _READ_RECORDS: Final = 4096
 _ID_STEP: Final = 1 << 32
 _ANY_STATUS: Final = frozenset(range(1_000))
 
+BACKLOG_NS: Final = NS
+"""
+So long after the load's end what should have been sent before still is: what arrives all at once
+at its end takes a while. Beyond, it would be another load than the one that was asked for.
+"""
+
 
 class Crew:
     """
@@ -133,11 +139,16 @@ def _prepare(clients: HTTPClientPool, base: str) -> None:
 def _send_what_arrives(crew: Crew, agent: LocustUserAgent) -> None:
     """Start each request at its instant, whatever became of those before; return after the last."""
     zero_ns, stop = crew.channel.begin_ns, crew.channel.stop
+    end_ns = zero_ns + round(crew.plan.for_s * NS) + BACKLOG_NS
     tally = crew.tally
-    for request_id, at_ns, name in _arrivals(crew.plan.arrivals):
+    arrivals = _arrivals(crew.plan.arrivals)
+    for request_id, at_ns, name in arrivals:
         while (wait_ns := zero_ns + at_ns - now_ns()) > 0 and not stop.is_set():
             stop.wait(wait_ns / NS)
         if stop.is_set():
+            break
+        if now_ns() > end_ns:
+            tally.unsent = 1 + sum(1 for _ in arrivals)
             break
         if tally.in_flight >= crew.plan.in_flight_max:
             tally.drop(request_id, name, at_ns)

@@ -115,10 +115,12 @@ class Account:
     Attributes:
         cpu_s: CPU time from the load's begin to its last answer.
         wall_s: Real time of the same stretch.
+        unsent: Requests that were not sent: the load was over before it was their turn.
     """
 
     cpu_s: float
     wall_s: float
+    unsent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,10 +129,23 @@ def test_a_generator_that_lags_measures_itself() -> None:
     slow = LatencySummary(count=100, p95_ns=11 * LATE_NS)
     fast = LatencySummary(count=100, p95_ns=3 * LATE_NS)
 
-    assert () == problems_of(slow, LATE_NS + 1, 9, ())
-    assert () == problems_of(fast, LATE_NS, 9, ())
-    assert "9 of 100 requests were sent late" in problems_of(fast, 2 * LATE_NS, 9, ())[0]
-    assert ("worker 1 of 2 ended",) == problems_of(slow, 0, 0, ("worker 1 of 2 ended",))
+    def problems(latency, late_ns_p95=0, late_count=0, unsent_count=0, lost=()) -> tuple[str, ...]:
+        return problems_of(
+            latency,
+            late_ns_p95=late_ns_p95,
+            late_count=late_count,
+            unsent_count=unsent_count,
+            lost=lost,
+        )
+
+    assert () == problems(slow, LATE_NS + 1, 9)
+    assert () == problems(fast, LATE_NS, 9)
+    assert "9 of 100 requests were sent late" in problems(fast, 2 * LATE_NS, 9)[0]
+    assert ("worker 1 of 2 ended",) == problems(slow, lost=("worker 1 of 2 ended",))
+    assert (
+        "1,200 were not sent before the load was over; want more --workers"
+        in (problems(slow, unsent_count=1200)[0])
+    )
 
 
 @settings(max_examples=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -238,4 +239,19 @@ def test_an_early_end_keeps_what_was_measured(service) -> None:
 
     assert 10 <= run.offered == run.latency.count < 200
     assert run.stopped.startswith("enough after ")
+    assert [] == left_behind()
+
+
+def test_a_backlog_is_not_sent_after_the_load(service) -> None:
+    """
+    One worker cannot send twenty thousand requests a second: when their time is over it stops,
+    and says how many it did not send.
+    """
+    run = load(service, Constant(rate_hz=20_000, for_s=1), limits=Limits(in_flight_max=200))
+    (problem,) = run.live.problems
+    unsent = re.search(r"([\d,]+) were not sent before the load was over", problem)
+
+    assert unsent is not None, problem
+    assert 20_000 == run.offered + int(unsent[1].replace(",", ""))
+    assert run.offered < 19_000
     assert [] == left_behind()
