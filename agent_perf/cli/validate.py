@@ -198,9 +198,10 @@ def _found(project: Project, name: str) -> Scenario:
 @contextmanager
 def _services_of(scenario: Scenario) -> Iterator[None]:
     """Have the services that *scenario* uses, the same ones in all of its runs."""
-    from agent_perf.load import Closed
+    from agent_perf.load import Constant
 
-    counts = run_load(scenario, Closed(users=2, for_s=2.0)).counts
+    # Not users in a closed loop: of one whose requests take no time there would be no end.
+    counts = run_load(scenario, Constant(rate_hz=20.0, for_s=2.0)).counts
     need = [
         service
         for service, name in ((Service.REDIS, "redis_trips"), (Service.DATABASE, "db_statements"))

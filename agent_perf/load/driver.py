@@ -115,6 +115,7 @@ class Desk:
         served_count: Requests that ended, warm-up included.
         answered_count: Requests that did not fail, without the warm-up.
         first_failure: The first that did, for people.
+        settle: Called after the warm-up, before what is measured begins.
     """
 
     request: Request
@@ -125,6 +126,7 @@ class Desk:
     served_count: int = 0
     answered_count: int = 0
     first_failure: Exception | None = None
+    settle: Callable[[], object] | None = None
 
     async def serve(self, ask: Ask) -> None:
         """
@@ -306,6 +308,8 @@ async def warm_up(desk: Desk, *, users: int, per_user: int) -> None:
         # What requests leave to the background, as events sent in batches, ends after
         # their answers: without the pause it would count in the run.
         await asyncio.sleep(SETTLE_S)
+    if desk.settle is not None:
+        desk.settle()
     desk.ledger.restart()
     desk.answered_count = 0
     desk.first_failure = None

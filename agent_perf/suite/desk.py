@@ -4,8 +4,11 @@ Where the requests of a world are made: each begins when its user has thought.
 
 from __future__ import annotations
 
+import gc
+
 from agent_perf.load import Desk, Request
 from agent_perf.measure import Recorder
+from agent_perf.records import Tier
 from agent_perf.sim import SimLoop, request_scope
 from agent_perf.suite.incidents import BeginningLedger
 from agent_perf.suite.world import World
@@ -40,4 +43,7 @@ def open_desk(
         scope=request_scope,
         think=thought,
         now_ns=lambda: loop.now_ns,
+        # A full collection of what libraries hold takes a tenth of a second, in which everybody
+        # waits; it comes when enough is new, and most of that is a run's own preparation.
+        settle=gc.collect if world.tier is Tier.LIVE else None,
     )

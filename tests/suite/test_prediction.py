@@ -29,74 +29,61 @@ from agent_perf.suite.prediction import (
     tables_from,
 )
 
-_PRIOR = CpuCosts(
-    ns={"db_statements": 80, "llm_calls": 800, "redis_trips": 25}, ns_per_kib={}, ns_per_call=1
-)
+_PRIOR = CpuCosts(ns={"llm_calls": 800}, ns_per_kib={"bytes_sent": 130, "json": 9}, ns_per_call=7)
 
 
-def _asked(path: str, cpu_ns: int, **counts: int) -> Observed:
-    return Observed(path=path, cpu_ns=cpu_ns, counts=counts)
+def _asked(path: str, *work: tuple[str, int, int]) -> Observed:
+    """Return a request of *work*: its name, how much of it, and the CPU time that led to it."""
+    return Observed(
+        path=path,
+        cpu_ns=sum(ns for _, _, ns in work),
+        counts={name: amount for name, amount, _ in work},
+        spent_ns={name: ns for name, _, ns in work},
+    )
 
 
-def test_costs_that_are_there_are_found() -> None:
-    """Of requests whose work differs, each kind's cost and that of a request come out."""
-    requests = [
-        _asked("x", 1000 + 50 * db + 300 * redis, db_statements=db, redis_trips=redis)
-        for db in range(5)
-        for redis in range(5)
-    ]
+def test_work_costs_what_led_to_it() -> None:
+    """A cost is the time before it is counted, by its amount; bytes are in what carries them."""
+    requests = [_asked("hit", ("requests", 1, 100))] * 15
+    requests += [_asked("miss", ("llm_calls", 1, 900), ("llm_tokens_out", 8, 400))] * 5
     fit = fit_costs(requests, _PRIOR)
 
-    assert fit.mean_ns == pytest.approx(1000 + 50 * 2 + 300 * 2)
-    assert fit.costs.ns["requests"] == pytest.approx(1000, rel=0.03)
-    assert fit.costs.ns["redis_trips"] == pytest.approx(300, rel=0.03)
-    assert "llm_calls" not in fit.costs.ns
-
-
-def test_work_that_comes_together_is_divided_as_before() -> None:
-    """What requests leave open is told by the proportions; the means of paths are met."""
-    requests = [_asked("hit", 100)] * 30
-    requests += [_asked("miss", 9_900, db_statements=10, llm_calls=1)] * 30
-    fit = fit_costs(requests, _PRIOR)
-
-    assert fit.paths["hit"][1] == pytest.approx(100, rel=0.1)
-    assert fit.paths["miss"][1] == pytest.approx(9_900, rel=0.01)
-    ratio = fit.costs.ns["llm_calls"] / fit.costs.ns["db_statements"]
-    assert ratio == pytest.approx(10, rel=0.1)
+    assert {"llm_calls": 900, "llm_tokens_out": 50, "requests": 100} == fit.costs.ns
+    assert {"bytes_sent": 0, "json": 0} == fit.costs.ns_per_kib
+    assert 7 == fit.costs.ns_per_call
+    assert {"hit": (100, 100), "miss": (1_300, 1_300)} == fit.paths
+    assert (15 * 100 + 5 * 1_300) / 20 == fit.mean_ns
 
 
 @given(
     st.lists(
-        st.tuples(st.integers(1, 10**7), st.integers(0, 9), st.integers(0, 3), st.integers(0, 9)),
+        st.dictionaries(
+            st.sampled_from(["db_statements", "llm_calls", "redis_trips", "requests"]),
+            st.tuples(st.integers(1, 9), st.integers(0, 10**7)),
+            min_size=1,
+        ),
         min_size=20,
         max_size=60,
     )
 )
-def test_no_cost_is_negative_and_the_sum_is_met(rows) -> None:
-    """Whatever requests took: a negative cost would turn time back, and the sum keeps a loop busy."""
-    requests = [
-        _asked("x", ns, db_statements=db, llm_calls=llm, redis_trips=redis)
-        for ns, db, llm, redis in rows
-    ]
+def test_the_sum_is_met(rows) -> None:
+    """Whatever requests took, the costs say as much in sum: that is what keeps a loop busy."""
+    requests = [_asked("x", *((name, *work) for name, work in row.items())) for row in rows]
     fit = fit_costs(requests, _PRIOR)
-    said = sum(
-        fit.costs.ns["requests"] + sum(fit.costs.of(name, n) for name, n in one.counts.items())
-        for one in requests
-    )
+    said = sum(fit.costs.of(name, n) for one in requests for name, n in one.counts.items())
 
-    assert 0 <= min(fit.costs.ns.values())
     # Each cost is a whole number of ns.
-    assert said == pytest.approx(sum(ns for ns, *_ in rows), rel=1e-3, abs=30 * len(rows))
+    assert said == pytest.approx(sum(one.cpu_ns for one in requests), abs=40 * len(rows))
 
 
 def test_few_requests_teach_nothing() -> None:
     """Costs from a handful would be chance."""
     with pytest.raises(TooFewSamplesError, match="19 requests.*at least 20"):
-        fit_costs([_asked("x", 1)] * 19, _PRIOR)
+        fit_costs([_asked("x", ("requests", 1, 1))] * 19, _PRIOR)
 
 
-def test_a_watcher_counts_what_lies_between_two_ends() -> None:
-    """CPU time and work belong to the request that ends next; the warm-up's to nobody."""
+def test_a_watcher_reads_the_time_at_each_count() -> None:
+    """CPU time belongs to the work that it leads to; the warm-up's to nobody."""
     now = [0]
     watcher = Watcher(lambda: now[0])
 
@@ -109,16 +96,22 @@ def test_a_watcher_counts_what_lies_between_two_ends() -> None:
     at(90, "end", -2, "miss", None)
     at(1000, "begin", 0, 0)
     at(1010, "redis_trips", 1, "GET")
+    at(1015, "bytes_sent", 40, "GET")
     at(1030, "redis.trip", 500, 800, "")
     at(1100, "end", 0, "hit", None)
+    # What is left to the background is the next one's.
     at(1150, "db_statements", 2, "")
-    at(1300, "begin", 1, 0)
+    at(1200, "begin", 1, 0)
+    at(1300, "db_statements", 1, "")
     at(1400, "end", 1, "miss", None)
 
-    assert [
-        _asked("hit", 100, redis_trips=1),
-        _asked("miss", 300, db_statements=2),
-    ] == watcher.requests
+    hit, miss = watcher.requests
+    assert ("hit", 100) == (hit.path, hit.cpu_ns)
+    assert {"redis_trips": 10, "requests": 90} == hit.spent_ns
+    assert {"redis_trips": 1, "bytes_sent": 40, "requests": 1} == hit.counts
+    assert ("miss", 300) == (miss.path, miss.cpu_ns)
+    assert {"db_statements": 200, "requests": 100} == miss.spent_ns
+    assert {"db_statements": 3, "requests": 1} == miss.counts
     # 300 ns passed, of which 20 were our own.
     assert {"redis.trip": [280]} == watcher.waits_ns
 

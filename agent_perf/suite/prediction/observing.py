@@ -25,6 +25,12 @@ _STARTS: Final[Mapping[str, str]] = {
 }
 """Work count to the operation that begins with it, and is a service's to answer."""
 
+REQUEST: Final = "requests"
+"""Work count of which each request has one: what is left to its own code."""
+
+_SIZES: Final = frozenset({"bytes_received", "bytes_sent", "llm_cost_nanousd", "llm_tokens_in"})
+"""Counts that say how large a piece of work was, and come right after another's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -34,17 +40,23 @@ class Observed:
     Attributes:
         path: How it was answered.
         cpu_ns: What the process took of the CPU from the end of the request before to its own.
-        counts: The work in that time.
+        counts: The work in that time, a request among it.
+        spent_ns: Work count to the CPU time that led to it; in sum *cpu_ns*.
     """
 
     path: str
     cpu_ns: int
     counts: Mapping[str, int]
+    spent_ns: Mapping[str, int]
 
 
 class Watcher:
     """
     A probe of a run in real time whose requests follow each other.
+
+    CPU time is read whenever work is counted: what was spent since the count before has led to
+    this one. So it is known where in a request it is spent, which is what others wait for: a
+    request's time in one piece keeps them all waiting, and in fifty pieces hardly anybody.
 
     What is left to the background, as events sent in batches, is counted to the request during
     which it is done. Waits are real time without CPU time: that is charged for apart.
@@ -63,6 +75,7 @@ class Watcher:
         self._cpu_ns = cpu_ns
         self._begun_ns: dict[str, int] = {}
         self._counts: Counter[str] = Counter()
+        self._spent: Counter[str] = Counter()
         self._last_ns: int | None = None
 
     def step(self, now_ns: int, handle: asyncio.Handle) -> None:
@@ -75,26 +88,40 @@ class Watcher:
                 if self._last_ns is None:
                     self._last_ns = self._cpu_ns()
                     self._counts.clear()
+                    self._spent.clear()
             case ("end", int(number), str(path), _):
                 self._end(number, path)
             case (str(name), int(start_ns), int(end_ns), str()):
                 self._span(name, end_ns - start_ns)
             case (str(name), int(amount), str()):
-                self._counts[name] += amount
+                self._count(name, amount)
                 if name in _STARTS:
                     self._begun_ns[_STARTS[name]] = self._cpu_ns()
 
-    def _end(self, number: int, path: str) -> None:
+    def _count(self, name: str, amount: int) -> None:
+        self._counts[name] += amount
+        if self._last_ns is None or name in _SIZES:
+            return
         now_ns = self._cpu_ns()
+        self._spent[name] += now_ns - self._last_ns
+        self._last_ns = now_ns
+
+    def _end(self, number: int, path: str) -> None:
         if number < 0 or self._last_ns is None:
             # The warm-up's; what comes next begins anew, after a pause.
             self._last_ns = None
             return
+        self._count(REQUEST, 1)
         self.requests.append(
-            Observed(path=path, cpu_ns=now_ns - self._last_ns, counts=dict(self._counts))
+            Observed(
+                path=path,
+                cpu_ns=self._spent.total(),
+                counts=dict(self._counts),
+                spent_ns=dict(self._spent),
+            )
         )
         self._counts.clear()
-        self._last_ns = now_ns
+        self._spent.clear()
 
     def _span(self, name: str, wall_ns: int) -> None:
         begun_ns = self._begun_ns.pop(name, None)

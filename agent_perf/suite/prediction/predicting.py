@@ -21,9 +21,9 @@ from agent_perf.sim.cpu import STREAMED
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.prediction.comparing import Pair, PathError, RateError, errors_at, paths_of
-from agent_perf.suite.prediction.fitting import REQUEST, Fit, fit_costs
+from agent_perf.suite.prediction.fitting import Fit, fit_costs
 from agent_perf.suite.prediction.live_round import live_round
-from agent_perf.suite.prediction.observing import Watcher, tables_from
+from agent_perf.suite.prediction.observing import REQUEST, Watcher, tables_from
 from agent_perf.suite.runner import run_scenario
 from agent_perf.units import NS
 
