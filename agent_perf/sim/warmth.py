@@ -3,8 +3,8 @@ What work costs on a busy loop: less than on one that has just been woken.
 
 A process that sleeps and wakes finds its caches cold, and one thing to do each time; a busy one
 finds several, and does the same work for less. In a burst that is so at once, and it is what
-keeps a backlog from growing: with one cost for all moments, the mean of a rate, queues at 70 %
-of the limit came out several times too long.
+keeps a backlog from growing: with one cost for all moments, the mean of a rate, the P95 at 70 %
+of the limit came out up to twice too long (docs/validation.md).
 """
 
 from __future__ import annotations

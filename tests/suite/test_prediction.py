@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from agent_perf import World, scenario
 from agent_perf.errors import TooFewSamplesError, UsageError
-from agent_perf.load import Poisson
-from agent_perf.records import LatencySummary, LoadRun
+from agent_perf.load import Constant, Poisson
+from agent_perf.records import LatencySummary, LoadRun, Tier
 from agent_perf.sim import CpuCosts, CpuMode, llm
 from agent_perf.suite import Ask, Request, run_load
 from agent_perf.suite.prediction import (
@@ -193,6 +194,40 @@ def test_a_request_is_charged_for() -> None:
     run = run_load(_sleep, Poisson(rate_hz=1, for_s=9), cpu=CpuMode.OPERATIONS, costs=costs)
 
     assert 17_000_000 == run.latency.p50_ns
+
+
+_ORDER: list[str] = []
+
+
+@scenario("prediction.order")
+async def _ordered(world: World) -> AsyncIterator[Request]:
+    """Requests that tell when they are made."""
+
+    async def request(ask: Ask) -> str:
+        _ORDER.append("asked" if ask.index >= 0 else "warm-up")
+        return "done"
+
+    yield request
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_garbage_of_before_is_collected_before_real_time_counts(is_live: bool) -> None:
+    """Else a run waits a tenth of a second for what it, or the run before, prepared with."""
+    _ORDER.clear()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            _ORDER.append("collected")
+
+    gc.callbacks.append(note)
+    try:
+        tier = Tier.LIVE if is_live else Tier.CLIENT
+        run_load(_ordered, Constant(rate_hz=100, for_s=0.05), users=1, tier=tier)
+    finally:
+        gc.callbacks.remove(note)
+
+    between = _ORDER[_ORDER.index("warm-up") : _ORDER.index("asked")]
+    assert is_live == ("collected" in between)
 
 
 @scenario("prediction.stream")

@@ -16,6 +16,7 @@ from agent_perf.suite.prediction.observing import Observed
 
 REQUESTS_MIN: Final = 20
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """
