@@ -211,8 +211,9 @@ def zrem(keys: Keyspace, fields: Fields) -> Reply:
 
 def zrange(keys: Keyspace, fields: Fields) -> Reply:
     """ZRANGE and ZREVRANGE key start stop, WITHSCORES or not."""
-    start, stop, options = integer(fields[2]), integer(fields[3]), fields[4:]
-    if set(map(bytes.upper, options)) - {b"WITHSCORES", b"REV"}:
+    start, stop = integer(fields[2]), integer(fields[3])
+    options = set(map(bytes.upper, fields[4:]))
+    if options - {b"WITHSCORES", b"REV"}:
         raise ReplyError("ERR this form of ZRANGE is not in the stub")
     value = _held(keys, fields[1], ScoreValue)
     ordered = sorted(value.items(), key=lambda pair: (pair[1], pair[0]))

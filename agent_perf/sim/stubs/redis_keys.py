@@ -188,13 +188,14 @@ def keys_(keys: Keyspace, fields: Fields) -> Reply:
 
 def scan(keys: Keyspace, fields: Fields) -> Reply:
     """SCAN cursor with MATCH and COUNT, in the order of the keys."""
-    cursor, options = integer(fields[1]), dict(zip(fields[2::2], fields[3::2], strict=True))
-    options = {name.upper(): value for name, value in options.items()}
-    if options.keys() - {b"MATCH", b"COUNT"}:
+    cursor, words = integer(fields[1]), fields[2:]
+    options = dict(zip(map(bytes.upper, words[::2]), words[1::2], strict=False))
+    count = integer(options.get(b"COUNT", b"10"))
+    if len(words) % 2 or options.keys() - {b"MATCH", b"COUNT"} or count < 1:
         raise ReplyError(SYNTAX)
     names = sorted(keys.names())
     start = bisect_right(names, keys.cursors.get(cursor, b"")) if cursor else 0
-    page = names[start : start + integer(options.get(b"COUNT", b"10"))]
+    page = names[start : start + count]
     matches = _pattern(options.get(b"MATCH", b"*")).match
     following = keys.cursor_after(page[-1]) if start + len(page) < len(names) else 0
     return [b"%d" % following, [key for key in page if matches(key)]]

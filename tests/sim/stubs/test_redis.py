@@ -129,6 +129,40 @@ def test_replies_agree_whatever_the_protocol(options: dict[str, Any]) -> None:
     assert answers[1] == ("ä" if "decode_responses" in options else "ä".encode())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ZRANGE", "z", 0, -1, "rev", "withscores"),
+        ("SCAN", 0, "COUNT", 0),
+        ("SCAN", 0, "count", -1),
+    ],
+)
+def test_options_agree(words: tuple[Any, ...]) -> None:
+    """
+    Options in any case are followed, and those that Redis refuses are refused.
+    """
+
+    async def work(world: World) -> Any:
+        async with world.redis.client() as client:
+            await client.zadd("z", {"one": 1, "half": 0.5})
+            return await outcome(client.execute_command(*words))
+
+    agreed(work)
+
+
+def test_an_option_without_its_value_is_refused() -> None:
+    """
+    A SCAN that ends in MATCH is an error of Redis's, not one of Python's.
+    """
+
+    async def work(world: World) -> None:
+        async with world.redis.client() as client:
+            with pytest.raises(redis.ResponseError, match="syntax error"):
+                await client.execute_command("SCAN", 0, "MATCH")
+
+    told(work, Tier.STUB)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(COMMANDS, min_size=1, max_size=6), st.booleans())
 def test_pipelines_agree(commands: Any, transaction: bool) -> None:
