@@ -61,6 +61,8 @@ class WireServer(asyncio.AbstractServer):
         self._place = (host, port)
         self._factory = factory
         self._listener: Listener | None = None
+        # What it accepted outlives its listening.
+        self._open: dict[WireTransport, None] = {}
         self._closed: asyncio.Event = asyncio.Event()
 
     @property
@@ -80,6 +82,7 @@ class WireServer(asyncio.AbstractServer):
         """Accept connections."""
         if self._listener is None:
             self._listener = self._network.listen(*self._place, self._factory)
+            self._open = self._listener.open
 
     async def serve_forever(self) -> None:
         """Accept connections until cancelled, then close."""
@@ -103,13 +106,10 @@ class WireServer(asyncio.AbstractServer):
 
     def close_clients(self) -> None:
         """Close the connections that are open."""
-        for end in self._open():
+        for end in list(self._open):
             end.close()
 
     def abort_clients(self) -> None:
         """Break the connections that are open."""
-        for end in self._open():
+        for end in list(self._open):
             end.abort()
-
-    def _open(self) -> list[WireTransport]:
-        return [] if self._listener is None else list(self._listener.open)

@@ -81,6 +81,23 @@ def test_a_closed_server_refuses_and_keeps_its_connections() -> None:
     assert (b"still there?", False, ()) == on_network(main)[0]
 
 
+@pytest.mark.parametrize("end", ["close_clients", "abort_clients"])
+def test_a_closed_server_can_end_its_connections(end: str) -> None:
+    """The connections that `Server.close` left open end by the call that asyncio has for it."""
+
+    async def main(loop, network):
+        server = await asyncio.start_server(echo, "api.sim", 80)
+        reader, writer = await asyncio.open_connection("api.sim", 80)
+        server.close()
+        getattr(server, end)()
+        async with asyncio.timeout(10):
+            rest = await reader.read()
+        await hang_up(writer)
+        return rest
+
+    assert b"" == on_network(main)[0]
+
+
 @pytest.mark.parametrize("host", ["example.com", "93.184.216.34"])
 def test_unknown_hosts_are_the_real_world(host: str) -> None:
     """A name or an address that no host here has is refused, with the way out."""
