@@ -70,17 +70,40 @@ def try_scenarios(
     tell("plain")
     plain = prober.probe(PLAIN, only)
     parted: dict[str, tuple[Surroundings, Report]] = {}
+    one_sided: dict[str, Report] = {}
     for number in range(1, times):
         around = hostile(number, busy=busy)
         tell(around.describe())
-        for name, report in prober.probe(around, only).items():
-            if name not in parted and not report.same_as(plain[name]):
+        there = prober.probe(around, only)
+        one_sided = {**_one_sided(plain, there, around), **one_sided}
+        for name, report in there.items():
+            if name in plain and name not in parted and not report.same_as(plain[name]):
                 parted[name] = around, report
     moved = _ties(prober, plain, only, ties, tell)
-    return tuple(
-        _trial(prober, report, parted.get(name), moved.get(name, {}), tell)
-        for name, report in plain.items()
+    return (
+        *(
+            _trial(prober, report, parted.get(name), moved[name], tell)
+            for name, report in plain.items()
+            if name not in one_sided
+        ),
+        *(Trial(benchmark=name, report=report) for name, report in one_sided.items()),
     )
+
+
+def _one_sided(
+    plain: Mapping[str, Report], there: Mapping[str, Report], around: Surroundings
+) -> dict[str, Report]:
+    """Return, as broken, what is in plain surroundings only, or only in others."""
+    found = {
+        name: report.error or "is there only" for name, report in there.items() if name not in plain
+    }
+    for name, report in plain.items():
+        if name not in there and not report.broken:
+            found[name] = "is not there"
+    return {
+        name: Report(benchmark=name, error=f"{what} with {around.describe()}", broken=True)
+        for name, what in found.items()
+    }
 
 
 def _trial(
@@ -121,7 +144,7 @@ def _ties(
     for tie_seed in range(1, ties + 1):
         tell(f"ties in order {tie_seed}")
         for name, report in prober.probe(PLAIN, only, tie_seed=tie_seed).items():
-            for metric, value in report.metrics.items():
+            for metric, value in report.metrics.items() if name in plain else ():
                 before = plain[name].metrics.get(metric, value)
                 _, furthest = moved[name].get(metric, (before, before))
                 if abs(value - before) > abs(furthest - before):

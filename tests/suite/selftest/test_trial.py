@@ -54,6 +54,31 @@ def test_a_set_of_strings_is_found_by_its_line(prober: Prober) -> None:
     assert 1 == exit_code_of(trials)
 
 
+def test_what_cannot_be_imported_elsewhere_is_broken(prober: Prober) -> None:
+    """
+    A module that only plain surroundings can import, and its benchmarks, which are nowhere
+    else, are broken, and say where; the others are still compared.
+    """
+    module = prober.tree.root / "benchmarks" / "picky.py"
+    module.write_text(
+        "import os\n"
+        "from agent_perf import scenario\n"
+        "assert os.environ['TZ'] == 'UTC', 'no other zone'\n"
+        "@scenario('picky.one', users=(1,), requests=1, warmup=0, think=None)\n"
+        "async def one(world):\n"
+        "    pass\n"
+    )
+
+    trials = try_scenarios(prober, ("planted.promised", "picky.one"), busy=False)
+    broken = {trial.benchmark: trial.report.error for trial in trials if trial.broken}
+
+    assert {"benchmarks.picky", "picky.one@1"} == broken.keys()
+    assert "no other zone" in broken["benchmarks.picky"]
+    assert all("hash seed 7919" in error for error in broken.values())
+    assert ["planted.promised@2"] == [t.benchmark for t in trials if not t.broken]
+    assert 3 == exit_code_of(trials)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "factor", "code"),
