@@ -23,7 +23,7 @@ from agent_perf.stats.load_metrics import (
     unit_of,
 )
 from agent_perf.stats.noise import NOISE_LIMITS, NOISE_ROUNDS_MIN, design_effect, metric_noise
-from agent_perf.stats.quantiles import nearest_rank, samples_needed
+from agent_perf.stats.quantiles import nearest_rank, rank_of, samples_needed
 from agent_perf.stats.resources import missing_because, resource_duets, resource_metrics
 from agent_perf.stats.rounds_needed import rounds_needed
 from agent_perf.stats.sampled import open_confirmations, open_duets
@@ -97,6 +97,7 @@ __all__ = [
     "passing",
     "quantile_samples",
     "quantile_shift",
+    "rank_of",
     "rare_paths",
     "request_metric",
     "resource_duets",

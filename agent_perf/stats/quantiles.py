@@ -35,7 +35,17 @@ def nearest_rank(ordered: Sequence[_Number], q: str | Fraction) -> _Number:
             f"P{float(share) * 100:g} of {len(ordered)} samples would be their maximum; "
             f"want at least {needed}: make more requests, or ask for a lower quantile"
         )
-    return ordered[_ceil(len(ordered) * share) - 1]
+    return ordered[rank_of(share, len(ordered)) - 1]
+
+
+def rank_of(q: str | Fraction, count: int) -> int:
+    """
+    Return the rank of the *q*-quantile of *count* >= 1 observations, counted from 1: ceil(q n).
+
+    Raises:
+        SampleError: If *q* is no quantile.
+    """
+    return _ceil(count * exact_share(q))
 
 
 def samples_needed(q: str | Fraction) -> int:

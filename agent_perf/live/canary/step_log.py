@@ -15,7 +15,7 @@ from agent_perf.live.canary.blocks import Step
 from agent_perf.live.canary.result import SideSeen
 from agent_perf.live.canary.rule import batch_count
 from agent_perf.live.canary.seen import Floats, sides
-from agent_perf.stats import Side
+from agent_perf.stats import Side, rank_of, samples_needed
 
 REQUESTS_MAX: Final = 5_000_000
 """Of one step: they are kept until it ends, in 26 bytes each."""
@@ -97,7 +97,9 @@ class StepLog:
         failed = self._failed[:count] & of_it
         good = np.sort(self._latency_s[:count][of_it & ~failed])
         errors = Counter(self._errors[index] for index in np.flatnonzero(failed).tolist())
-        p50_s, p95_s, p99_s = (_quantile(good, int(of_it.sum()), q) for q in (0.5, 0.95, 0.99))
+        p50_s, p95_s, p99_s = (
+            _quantile(good, int(of_it.sum()), q) for q in ("0.5", "0.95", "0.99")
+        )
         return SideSeen(
             requests=int(of_it.sum()),
             failed=int(failed.sum()),
@@ -109,7 +111,9 @@ class StepLog:
         )
 
 
-def _quantile(good: Floats, count: int, q: float) -> float | None:
+def _quantile(good: Floats, count: int, q: str) -> float | None:
     """Return the *q*-quantile of *count* requests, of which all but *good* were slower."""
-    rank = int(np.ceil(q * count - 1e-9)) - 1
-    return float(good[rank]) if 0 <= rank < len(good) and count >= 1 / (1 - q) - 1e-9 else None
+    if count < samples_needed(q):
+        return None
+    rank = rank_of(q, count)
+    return float(good[rank - 1]) if rank <= len(good) else None

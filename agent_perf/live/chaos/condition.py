@@ -16,6 +16,7 @@ from typing import Final
 from agent_perf.amounts import parse_target
 from agent_perf.errors import ConfigError
 from agent_perf.live.chaos.observations import Sample
+from agent_perf.stats import rank_of
 from agent_perf.units import format_value
 
 _CONDITION: Final = re.compile(r"\s*([a-z_][a-z0-9_.]*)\s*(<=|>=|<|>)\s*(\S.*?)\s*")
@@ -25,8 +26,9 @@ _SIGNS: Final = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
-METRICS: Final = ("success_ratio", "error_ratio", *_QUANTILES)
+_QUANTILES: Final = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99"}
+_LATENCIES: Final = (*_QUANTILES, "max")
+METRICS: Final = ("success_ratio", "error_ratio", *_LATENCIES)
 _IS_MORE_BETTER: Final = frozenset({"success_ratio"})
 
 
@@ -48,7 +50,7 @@ class Condition:
     @property
     def unit(self) -> str:
         """As in units.format_value."""
-        return "s" if self.metric in _QUANTILES else "ratio"
+        return "s" if self.metric in _LATENCIES else "ratio"
 
     def holds(self, value: float) -> bool:
         """Return whether *value* keeps it."""
@@ -66,7 +68,8 @@ class Condition:
         if self.metric == "error_ratio":
             # Not 1 - good / asked: 1 of 1000 would come to a little more than 0.1 %.
             return (sample.asked - sample.good) / sample.asked
-        rank = math.ceil(_QUANTILES[self.metric] * sample.asked)
+        share = _QUANTILES.get(self.metric)
+        rank = sample.asked if share is None else rank_of(share, sample.asked)
         return sample.latencies_s[rank - 1] if rank <= sample.good else math.inf
 
     def __str__(self) -> str:
@@ -105,7 +108,7 @@ def broken(conditions: Sequence[Condition], sample: Sample) -> list[tuple[Condit
 
 
 def _limit(metric: str, value: str, told: str) -> float:
-    if metric in _QUANTILES:
+    if metric in _LATENCIES:
         try:
             return parse_target(f"latency.{metric}", value)
         except ConfigError as error:

@@ -54,7 +54,7 @@ class ForeignWorker:
         self._within_s = said.ready_within_s
         self._ready = said.ready
         self._probe = probe_of(filled(said.ready, addresses, f"{where}.ready"), f"{where}.ready")
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
         self._stopped: int | None = None
 
     async def __aenter__(self) -> Self:
@@ -77,10 +77,10 @@ class ForeignWorker:
     async def __aexit__(self, *_: object) -> None:
         """Leave it running."""
         self.go_on()
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+                await watch
 
     def kill(self, away_s: float) -> None:
         """Kill it; when it is started again is not ours to say, so that *away_s* is not asked."""
@@ -88,7 +88,10 @@ class ForeignWorker:
         pid = self._pid()
         self._signal(pid, signal.SIGKILL)
         self.states.append((time.perf_counter(), "down"))
-        self._watch = asyncio.get_running_loop().create_task(self._await_other(pid))
+        for watch in self._watches:
+            # Killed before it was ready again: who was waited for will not be.
+            watch.cancel()
+        self._watches.append(asyncio.get_running_loop().create_task(self._await_other(pid)))
 
     def stop(self) -> None:
         """Stop it where it stands."""

@@ -242,6 +242,45 @@ def test_somebody_elses_worker_is_killed_and_left_running(tmp_path: Path) -> Non
     assert first != second
 
 
+def test_somebody_elses_worker_is_killed_twice(tmp_path: Path) -> None:
+    """
+    Killed again before it is ready, it is waited for once, and nobody is left waiting.
+    """
+    file = tmp_path / "pid"
+    lives = [subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
+             for _ in range(3)]  # fmt: skip
+
+    def next_life() -> None:
+        file.write_text(str(lives[next(numbers)].pid))
+
+    async def story() -> list[str]:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        said = ChaosWorker(pid_file=str(file), ready=f"tcp:127.0.0.1:{port}")
+        next_life()
+        async with server, ForeignWorker("api", said, {}) as worker:
+            worker.kill(0.0)
+            next_life()
+            worker.kill(0.0)
+            next_life()
+            while len(worker.states) < 4:  # noqa: ASYNC110 (nobody rings)
+                await asyncio.sleep(0.01)
+            # A second watch would tell of it a moment later.
+            await asyncio.sleep(0.1)
+        waiting = [task.get_name() for task in asyncio.all_tasks() if "_await_other" in repr(task)]
+        assert [] == waiting
+        return [state for _, state in worker.states]
+
+    numbers = iter(range(3))
+    try:
+        states = asyncio.run(asyncio.wait_for(story(), 20))
+    finally:
+        for life in lives:
+            life.kill()
+            life.communicate()
+    assert ["ready", "down", "down", "ready"] == states
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
