@@ -26,9 +26,10 @@ def plan_lines(plan: Plan, path: Path) -> Iterator[str]:
     for step in plan.steps:
         cost = f", for ${step.most_nanousd / NS:.4f} at most" if step.most_nanousd else ""
         yield f"{step.url}: {step.count} times {step.what}{cost}"
+    most = f"${plan.most_usd:.4f} or less, " if plan.most_usd else ""
     yield (
         f"one at a time, at most {plan.rate_hz:g} a second: {plan.least_s:.0f} s or more, "
-        f"${plan.most_usd:.4f} or less, into {path}"
+        f"{most}into {path}"
     )
 
 

@@ -88,10 +88,18 @@ def finding_text(one: Finding) -> str:
     """Return the two values, their difference, its interval and the limit."""
     shift = one.shift
     unit = "ratio" if one.limit.quantile is None else "s"
-    values = f"{format_value(shift.stable, unit)} -> {format_value(shift.candidate, unit)}"
+    values = f"{_value(shift.stable, unit)} -> {_value(shift.candidate, unit)}"
+    # Nothing is faster than no time at all: such an interval holds whatever there is.
+    is_known = shift.low > -1 or math.isfinite(shift.high)
     interval = f"[{_change(shift.low)}, {_change(shift.high)}]"
+    sure = f"surely in {interval}" if is_known else "nothing is sure"
     change = "" if shift.change is None else f" ({_change(shift.change)})"
-    return f"{values}{change}, surely in {interval}, limit {_change(one.limit.most)}"
+    return f"{values}{change}, {sure}, limit {_change(one.limit.most)}"
+
+
+def _value(value: float, unit: str) -> str:
+    """Return a quantile, or that so many requests failed that its rank is no answer."""
+    return format_value(value, unit) if math.isfinite(value) else "no answer"
 
 
 def _change(ratio: float | None) -> str:
@@ -164,8 +172,10 @@ def _number(value: float | None) -> float | None:
 
 def canary_markdown(result: CanaryResult) -> str:
     """Return *result* as Markdown, for a pull request or a job's summary."""
+    why = reason(result)
     rows = [
-        f"| {step.share * 100:.3g} % | {one.limit.metric} | {finding_text(one)} | "
+        f"| {step.share * 100:.3g} % | {step.stable.requests:,} + {step.candidate.requests:,} | "
+        f"{one.limit.metric} | {finding_text(one)} | "
         f"{one.answer.value} |"
         for step in result.steps
         for one in step.findings
@@ -175,12 +185,12 @@ def canary_markdown(result: CanaryResult) -> str:
     ]
     return "\n".join(
         (
-            f"## Canary: {result.outcome.value}",
+            f"## Canary: {_HEADLINES[result.outcome].lower()}",
             "",
-            reason(result),
+            f"{why[:1].upper()}{why[1:]}.",
             "",
-            "| step | metric | stable -> candidate | answer |",
-            "|---|---|---|---|",
+            "| share | requests | metric | stable -> candidate | answer |",
+            "|--:|--:|---|---|---|",
             *rows,
             *(("", *notes) if notes else ()),
             "",

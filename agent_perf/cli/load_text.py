@@ -110,7 +110,8 @@ def target_lines(decision: LoadDecision) -> Iterator[str]:
         ]
         more = len(one.windows) - len(spans)
         spans += [f"{more} more times"] if more else []
-        when = f"; missed from {', '.join(spans)}" if spans else ""
+        lead = "; missed from" if one.passed else ", from"
+        when = f"{lead} {', '.join(spans)}" if spans else ""
         observed, limit = (format_value(value, one.unit) for value in (one.observed, one.limit))
         yield _row("target", f"{one.metric} {observed} {sign} {limit} {verdict}{when}")
 

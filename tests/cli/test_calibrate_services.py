@@ -119,6 +119,10 @@ def test_a_dry_run_sends_nothing(project: Path, listener: Listener) -> None:
     assert "dry run: nothing was sent" in found.stderr
     assert "pa55word" not in found.output
 
+    free = calibrated("--redis", f"redis://{at}/0", "--dry-run")
+
+    assert "$" not in free.output
+
 
 def test_what_is_not_asked_wants_no_variable(project: Path) -> None:
     """

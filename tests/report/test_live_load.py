@@ -11,7 +11,7 @@ import pytest
 
 import agent_perf.report
 from agent_perf import codec
-from agent_perf.cli.load_text import load_lines
+from agent_perf.cli.load_text import load_lines, target_lines
 from agent_perf.gate import exit_code, find_bottlenecks, judge_load
 from agent_perf.records import LiveLoad, LoadRun, Outcome, ResourceRun, ResourceSeries, Tier
 from agent_perf.report import build_load_view, render
@@ -168,3 +168,17 @@ def test_an_experiment_is_not_told_as_a_scenario() -> None:
     assert "Acknowledged, in doubt, lost." in page
     for words in ("seeded tables", "draws of seed", "virtual"):
         assert words not in page.lower()
+
+
+def test_when_a_target_was_missed_follows_its_verdict() -> None:
+    """
+    One that is missed is not missed twice in a line; one that is kept says so first.
+    """
+    run = loads.full_run()
+    lines = "\n".join(target_lines(judge_load(run)))
+    kept = "\n".join(target_lines(judge_load(replace(run, targets={"latency.p50": 0.9}))))
+    brief = "\n".join(target_lines(judge_load(loads.faulty_run())))
+
+    assert " missed, from 1 s to " in lines
+    assert kept.endswith("kept")
+    assert " kept; missed from 4 s to 6 s " in brief

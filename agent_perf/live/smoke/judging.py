@@ -142,7 +142,8 @@ def _metrics(check: Check, answer: Answer) -> tuple[list[str], str]:
         return [f"Prometheus could not read it: {error}"], ""
     problems = list(islice(broken_promises(page, check.metrics), _PROBLEMS_MAX))
     form = "OpenMetrics" if page.is_openmetrics else "Prometheus text"
-    return problems, f"{len(page.readings):,} samples, {form}"
+    count = len(page.readings)
+    return problems, f"{count:,} sample{'s' * (count != 1)}, {form}"
 
 
 def _is_json(content_type: str) -> bool:
