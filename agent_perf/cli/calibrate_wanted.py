@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from agent_perf import codec
 from agent_perf.config import Config, NamedRequest
 from agent_perf.errors import UsageError
-from agent_perf.live import ReadyRequest, ready
+from agent_perf.live import ReadyRequest, ready, request_of
 from agent_perf.live.calibration import ModelQuestion, Wanted, split_statements
 from agent_perf.sim.services.llm.prices import PRICES, Price, base_name
 
@@ -64,12 +64,13 @@ def wanted_by(options: ServiceOptions, config: Config) -> Wanted:
         UsageError: If one is not as it should be, or a variable is not set.
     """
     environ = os.environ
+    http, requests = _asked_by_http(options, config, environ)
     return Wanted(
         redis=_filled(options.redis, "--redis", environ),
         database=_filled(options.database, "--database", environ),
         statements=_statements(options),
-        http=_http(_filled(options.http, "--http", environ)),
-        requests=_requests(options, config, environ) if options.http else (),
+        http=http,
+        requests=requests,
         model=_model(options, environ) if options.model else None,
         rate_hz=options.rate_hz,
         count=options.count,
@@ -103,6 +104,24 @@ def _statements(options: ServiceOptions) -> tuple[str, ...]:
     if len(data) > _STATEMENTS_BYTES_MAX:
         raise UsageError(f"{path} has {len(data):,} bytes; want SQL of a few statements")
     return split_statements(data.decode("utf-8", "replace"))
+
+
+def _asked_by_http(
+    options: ServiceOptions, config: Config, environ: Mapping[str, str]
+) -> tuple[str, tuple[ReadyRequest, ...]]:
+    """Return a service's address, and what it is asked: nothing, if it is not to be measured."""
+    url = _http(_filled(options.http, "--http", environ))
+    if not url:
+        return "", ()
+    parts = urlsplit(url)
+    if options.requests:
+        if parts.query:
+            raise UsageError("--http with a query, and --request; leave out one of them")
+        return url, _requests(options, config, environ)
+    if parts.path.strip("/") or parts.query:
+        base, name, request = request_of(url)
+        return base, (ready(name, request, environ),)
+    return url, _requests(options, config, environ)
 
 
 def _requests(

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from agent_perf.cli.exits import INTERRUPTED
 from agent_perf.cli.interruption import interruptible
@@ -25,13 +24,12 @@ from agent_perf.cli.output import warn
 from agent_perf.cli.project import open_project
 from agent_perf.config import NamedRequest, did_you_mean
 from agent_perf.errors import NothingMeasuredError, UsageError
-from agent_perf.live import require_allowed
+from agent_perf.live import request_of, require_allowed
 from agent_perf.live.load import LiveTarget, Progress, run_live_load
 from agent_perf.load import Closed, Limits
 from agent_perf.records import LoadRun
 
 _CLEAR: Final = "\r\x1b[K"
-_ONLY_URL: Final = "url"
 
 
 def load_service(names: tuple[str, ...], options: LoadOptions) -> int:
@@ -110,10 +108,8 @@ def target_named(
     if parts.scheme not in {"http", "https"}:
         raise UsageError(f"--url of scheme {parts.scheme!r}; want http or https")
     if not names:
-        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        name = re.sub(r"[^a-z0-9]+", "-", parts.path.lower()).strip("-") or _ONLY_URL
-        base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
-        return LiveTarget(url=base, requests={name: NamedRequest(path=path)}, weights={name: 1})
+        base, name, request = request_of(url)
+        return LiveTarget(url=base, requests={name: request}, weights={name: 1})
     if parts.query or parts.fragment:
         raise UsageError("--url with a query, and requests that are named; leave out one of them")
     weights: dict[str, int] = {}

@@ -3,7 +3,7 @@
 from agent_perf.live.address import address_parts
 from agent_perf.live.asking import Answer, Asker
 from agent_perf.live.hosts import is_loopback, require_allowed
-from agent_perf.live.request import ReadyRequest, ready
+from agent_perf.live.request import ReadyRequest, ready, request_of
 
 __all__ = [
     "Answer",
@@ -12,5 +12,6 @@ __all__ = [
     "address_parts",
     "is_loopback",
     "ready",
+    "request_of",
     "require_allowed",
 ]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ from agent_perf.errors import ConfigError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _EVENT_STREAM: Final = "text/event-stream"
+_NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -110,6 +112,20 @@ def ready(name: str, request: NamedRequest, environ: Mapping[str, str]) -> Ready
         timeout_s=request.timeout_s,
         secrets=tuple(sorted(secrets, key=len, reverse=True)),
     )
+
+
+def request_of(url: str) -> tuple[str, str, NamedRequest]:
+    """
+    Return what asks for *url* itself, by GET: the service's address, a name, and the request.
+
+    Args:
+        url: Of http or https. The name is made of its path, without its query.
+    """
+    parts = urlsplit(url)
+    base = urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+    path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    name = _NO_NAME.sub("-", parts.path.lower()).strip("-") or "url"
+    return base, name, NamedRequest(path=path)
 
 
 def _each_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -138,6 +138,21 @@ def test_what_is_not_asked_wants_no_variable(project: Path) -> None:
     assert "NO_SUCH_TOKEN" in str(error_of(*http, "--request", "tokened"))
 
 
+def test_a_url_with_a_path_is_what_is_asked(project: Path) -> None:
+    """
+    Without --request it is asked itself, whatever is configured; with one, it is before its path.
+    """
+    url = "http://127.0.0.1:9/v1/Items"
+    itself = calibrated("--http", f"{url}?page=2", "--dry-run")
+    before = calibrated("--http", url, "--request", "health", "--dry-run")
+
+    assert "http://127.0.0.1:9: 205 times GET v1-items\n" in itself.stderr
+    assert f"{url}: 205 times GET health\n" in before.stderr
+    assert "leave out one of them" in str(
+        error_of("--http", f"{url}?page=2", "--request", "health")
+    )
+
+
 def test_a_dry_run_for_programs(project: Path) -> None:
     """
     Its plan as JSON holds the same figures.
