@@ -17,7 +17,7 @@ from agent_perf.cli.tables import find_tables
 from agent_perf.config import PROFILE_VARIABLE, Config, Effective, dotted, read_settings, shown
 from agent_perf.errors import ConfigError
 from agent_perf.gate import make_policy
-from agent_perf.scrubbing import scrubbed
+from agent_perf.scrubbing import environment_secrets, own_secrets, scrubbed
 from agent_perf.waivers import load_accepted
 
 
@@ -31,7 +31,7 @@ def show_config(form: str) -> int:
     root = project_folder()
     effective = read_settings(root)
     found = find_tables(root, effective.config)
-    rows = [(path, _told(value), origin) for path, value, origin in _rows(effective)]
+    rows = [(path, _told(value, path), origin) for path, value, origin in _rows(effective)]
     if form == "json":
         print_json(
             {
@@ -140,11 +140,25 @@ def _at(config: Config, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _told(value: Any) -> Any:
-    """Return *value* without secrets that somebody wrote into the file after all."""
+def _told(value: Any, path: tuple[str, ...]) -> Any:
+    """Return *value* of *path* without secrets that somebody wrote into the file after all."""
     if isinstance(value, str):
-        return scrubbed(value)
-    return {key: _told(one) for key, one in value.items()} if isinstance(value, Mapping) else value
+        return scrubbed(value, _secrets(path, value))
+    if isinstance(value, list | tuple):
+        return [_told(one, path) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _told(one, (*path, key)) for key, one in value.items()}
+    return value
+
+
+def _secrets(path: tuple[str, ...], value: str) -> tuple[str, ...]:
+    """Return what is secret in *value* because of its name."""
+    if "${" in value:
+        # It stands in the environment, as it should.
+        return ()
+    named = {path[-1]: value}
+    in_headers = path[-2:-1] == ("headers",)
+    return (*environment_secrets(named), *(own_secrets(named) if in_headers else ()))
 
 
 def _origin(effective: Effective, path: tuple[str, ...]) -> str:

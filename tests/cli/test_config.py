@@ -53,6 +53,34 @@ def test_config_tells_where_each_value_comes_from(project, monkeypatch) -> None:
     assert ("fail", "default") == settings["undecided"]
 
 
+_SECRETS = """
+[requests.chat.headers]
+X-Api-Key = "hunter2hunter2"
+Authorization = "Bearer ${MODEL_KEY}"
+[requests.chat.json]
+messages = [{ role = "user", content = "sk-hunter2hunter2" }]
+[chaos.night]
+url = "http://127.0.0.1:8000"
+[chaos.night.workers.api]
+command = "serve"
+[chaos.night.workers.api.env]
+DB_PASSWORD = "hunter2hunter2"
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_called_a_secret_is_not_shown(project, form: str) -> None:
+    """
+    Somebody wrote it into the file after all; the name of a variable that holds one is none.
+    """
+    (project / "agent-perf.toml").write_text(_SECRETS)
+    done = _invoke("config", "--format", form)
+
+    assert 0 == done.exit_code
+    assert "hunter2" not in done.stdout
+    assert "Bearer ${MODEL_KEY}" in done.stdout
+
+
 def test_a_profile_may_stand_before_or_after_the_verb(project) -> None:
     """Both are meant alike, and neither outlives its command line."""
     before = _settings("--profile", "nightly", "config")
