@@ -22,6 +22,7 @@ from agent_perf.cli.project import (
     open_project,
     policy_today,
 )
+from agent_perf.cli.rules import reports_folder
 from agent_perf.cli.session_notes import note_decision, note_files
 from agent_perf.cli.stored_runs import look_back
 from agent_perf.gate import (
@@ -115,7 +116,7 @@ def compare_in(project: Project, base: str | None, head: str, options: CompareOp
         recordings=evidence.recordings,
         noise=known_noise(project) if evidence.duets else None,
     )
-    paths = write_reports(project.root / (options.reports or project.config.reports), view)
+    paths = write_reports(reports_folder(project.root, project.config, options.reports), view)
     note_decision(decision, evidence.duets)
     note_files(paths)
     show_decision(decision, paths, options.form, view)

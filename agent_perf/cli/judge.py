@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent_perf.cli.accept import accept_commands
 from agent_perf.cli.decision_text import show_decision
-from agent_perf.cli.rules import Rules, rules_here
+from agent_perf.cli.rules import Rules, reports_folder, rules_here
 from agent_perf.errors import UsageError
 from agent_perf.gate import (
     TimedSides,
@@ -90,7 +90,7 @@ def _show(sides: TimedSides, rules: Rules, reports: Path | None, form: str) -> D
         targets=held_targets(sides.head, rules.policy).kept,
         commands=accept_commands(failing(decision, rules.policy)),
     )
-    paths = write_reports(rules.root / (reports or rules.config.reports), view)
+    paths = write_reports(reports_folder(rules.root, rules.config, reports), view)
     show_decision(decision, paths, form)
     return decision
 

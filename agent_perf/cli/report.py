@@ -12,6 +12,7 @@ import click
 
 from agent_perf.cli.output import print_json, say, warn
 from agent_perf.cli.project import Project, open_project, resolve_pair
+from agent_perf.cli.rules import reports_folder
 from agent_perf.cli.stored_runs import stored_steps
 from agent_perf.errors import NothingMeasuredError, UsageError
 from agent_perf.gate import held_runs
@@ -94,7 +95,7 @@ def write_history(
     steps = stored_steps(project, commits, runs)
     held = {commit: held_runs(by_name, project.policy) for commit, by_name in runs.items()}
     view = _history_view(project, commits, held, steps)
-    paths = write_reports(project.root / (reports or project.config.reports), view)
+    paths = write_reports(reports_folder(project.root, project.config, reports), view)
     if form == "json":
         print_json(steps)
     else:

@@ -18,7 +18,7 @@ from agent_perf import codec
 from agent_perf.cli.decision_text import show_decision
 from agent_perf.cli.output import say, warn
 from agent_perf.cli.resources import ProcessOptions, free_path, record_once
-from agent_perf.cli.rules import rules_here
+from agent_perf.cli.rules import reports_folder, rules_here
 from agent_perf.errors import BrokenError, UsageError
 from agent_perf.gate import (
     Recordings,
@@ -152,7 +152,7 @@ def _conclude(
         commands=[Command(purpose="Judge again", line=again)],
         recordings={recordings.head[0].name: (recordings.base[-1], recordings.head[-1])},
     )
-    paths = write_reports(reports or Path(rules.config.reports), view)
+    paths = write_reports(reports_folder(rules.root, rules.config, reports), view)
     show_decision(decision, paths, form)
     return exit_code(decision, undecided=rules.config.undecided)
 

@@ -32,6 +32,18 @@ class Rules:
     policy: Policy
 
 
+def reports_folder(root: Path, config: Config, given: Path | None) -> Path:
+    """
+    Return where reports go.
+
+    Args:
+        root: Top folder of the project.
+        config: Of the project.
+        given: What the command line says, from the current folder on; None: nothing.
+    """
+    return root / config.reports if given is None else Path.cwd() / given
+
+
 def rules_here() -> Rules:
     """
     Return what holds in the current folder.

@@ -13,6 +13,7 @@ from agent_perf.cli.next_commands import next_commands
 from agent_perf.cli.output import warn
 from agent_perf.cli.project import Project, open_project, policy_today
 from agent_perf.cli.report import write_history
+from agent_perf.cli.rules import reports_folder
 from agent_perf.cli.sessions import command_of, find_session, session_store
 from agent_perf.cli.stored_runs import look_back
 from agent_perf.errors import NothingMeasuredError, UsageError
@@ -171,5 +172,5 @@ def _write(
         },
         stored=stored,
     )
-    paths = write_reports(project.root / (reports or project.config.reports), view)
+    paths = write_reports(reports_folder(project.root, project.config, reports), view)
     show_decision(decision, paths, form)

@@ -65,6 +65,22 @@ def test_files_are_judged(project: Path, by: float, code: int) -> None:
     ) is bool(code)
 
 
+def test_a_folder_for_reports_is_named_from_the_current_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is typed in a folder of the project lies there; what the configuration says, in its top.
+    """
+    (project / "bench").mkdir()
+    monkeypatch.chdir(project / "bench")
+    words = make_files(project / "bench", 1.0, count=1)
+    ask(*words, "--reports", "told")
+    ask(*words)
+
+    assert (project / "bench/told/report.json").is_file()
+    assert (project / "reports/report.json").is_file()
+
+
 def test_a_waiver_covers_them(project: Path) -> None:
     """
     What the report says to type accepts exactly what failed, brackets and all.
