@@ -8,17 +8,21 @@ from pathlib import Path
 
 import click
 
-from agent_perf.cli.measuring import Wish, measure_commits
+from agent_perf.cli.measuring import Wish, cut_off_of, measure_commits
 from agent_perf.cli.output import print_json, print_table, say, warn
 from agent_perf.cli.progress import show_progress
 from agent_perf.cli.project import open_project, short_name
 from agent_perf.codec import BaselineFile
 from agent_perf.errors import BrokenError, NothingMeasuredError, StoreError
+from agent_perf.gate import CUT_OFF_CODE, cost_line
 
 
 def create(name: str, ref: str, *, replace: bool) -> int:
     """
-    Keep the runs of *ref* as baseline *name*, measuring what is not stored.
+    Keep the runs of *ref* as baseline *name*, measuring what is not stored; return the exit code.
+
+    It is 0; 6 if model calls cost more than the configuration allows. Then nothing is kept unless
+    everything was measured all the same.
 
     Raises:
         UsageError: If the name is taken and *replace* is not given, or not a valid name.
@@ -28,8 +32,16 @@ def create(name: str, ref: str, *, replace: bool) -> int:
     project = open_project(Path.cwd())
     commit = project.repository.resolve(ref)
     project.baselines.check_free(name, replace=replace)
+    most_usd = project.config.max_cost_usd
     with show_progress() as progress:
-        measured = measure_commits(project, (commit,), Wish(), progress)[commit]
+        wish = Wish(max_cost_usd=most_usd)
+        measured = measure_commits(project, (commit,), wish, progress)[commit]
+    cut = cut_off_of((measured,), most_usd)
+    if cut is not None:
+        say(cost_line(cut))
+    if measured.left:
+        say(f"baseline {name!r} not made: it would lack {len(measured.left)} benchmarks")
+        return CUT_OFF_CODE
     if measured.failures:
         first = measured.failures[0]
         raise BrokenError(
@@ -41,7 +53,7 @@ def create(name: str, ref: str, *, replace: bool) -> int:
     baseline = BaselineFile(name=name, commit=commit, runs=tuple(measured.runs.values()))
     path = project.baselines.save(baseline, replace=replace)
     say(f"kept {len(baseline.runs)} runs of {short_name(commit)} as {name!r}: commit {path}")
-    return 0
+    return 0 if cut is None else CUT_OFF_CODE
 
 
 def list_all(form: str) -> int:
