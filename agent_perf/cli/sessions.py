@@ -37,7 +37,7 @@ def list_sessions(count_max: int | None, form: str) -> int:
             [_row(session) for session in chosen],
         )
     else:
-        say("no session yet: run, compare, ci and load each leave a record")
+        say("no session yet: run, compare, ci, load, chaos and validate each leave a record")
     return 0
 
 

@@ -119,7 +119,8 @@ class Config:
         time_budget_s: Real seconds after which `compare` begins no further round.
         rounds: Sampled rounds of a metric at most; as many as it takes if not given.
         jobs: Commits measured at a time; one per core if not given.
-        tier: How much of the real code runs: stubs, client libraries, or protocols as well.
+        tier: How much of the real code runs: stubs, client libraries, or protocols as well. What
+            is judged against a base is measured at ``client`` in any case.
         instructions: Whether `compare` counts instructions: of no micro-benchmark, of all, or
             of those that match a pattern.
         undecided: ``fail`` or ``pass``: what an undecided gate ends with.

@@ -21,8 +21,8 @@ def verb(ctx: click.Context, count_max: int | None, form: str) -> None:
     """
     List what was run here, newest first: command, commits, verdict, exit code.
 
-    Each run, compare, ci and load leaves a record. SESSION below is an id, its beginning or
-    end, 'last', or 'last~1' for the one before.
+    Each run, compare, ci, load, chaos and validate leaves a record. SESSION below is an id, its
+    beginning or end, 'last', or 'last~1' for the one before.
     """
     if ctx.invoked_subcommand is None:
         from agent_perf.cli.sessions import list_sessions
