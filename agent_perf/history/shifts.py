@@ -4,6 +4,7 @@ Finds where a series changed its level.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from agent_perf.records import Comparison, Evidence, Point, Series, Shift, Step, Verdict
@@ -77,11 +78,14 @@ def _comparison(series: Series, shift: Shift, limit_ratio: float) -> Comparison:
     before, after = shift.before, shift.after
     interval = None
     if before.interval and after.interval:
-        # The ends farthest apart: both intervals hold with 99 %.
+        # The ends farthest apart: both intervals hold with 99 %. One that reaches down to
+        # nothing bounds no ratio.
+        least = before.interval[0]
         interval = (
             after.interval[0] / before.interval[1] - 1,
-            after.interval[1] / before.interval[0] - 1,
+            after.interval[1] / least - 1 if least > 0 else math.inf,
         )
+    apart = ", and the 99 % intervals do not touch"
     return Comparison(
         benchmark=series.benchmark,
         metric="median",
@@ -93,7 +97,7 @@ def _comparison(series: Series, shift: Shift, limit_ratio: float) -> Comparison:
         interval=interval,
         limit_ratio=limit_ratio,
         verdict=Verdict.REGRESSED if shift.change_ratio > 0 else Verdict.IMPROVED,
-        reason=f"beyond {limit_ratio:.0%}, and the 99 % intervals do not touch",
+        reason=f"beyond {limit_ratio:.0%}{apart if series.evidence is Evidence.SAMPLED else ''}",
         sample_count=min(before.sample_count, after.sample_count),
     )
 

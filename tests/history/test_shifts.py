@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,3 +127,30 @@ def test_versions_in_order() -> None:
 
     assert ["1.0", "2.0", "3.0"] == [step.commit for step in version_steps([rising])]
     assert () == version_steps([])
+
+
+def test_an_interval_that_reaches_down_to_nothing() -> None:
+    """
+    It bounds the change from below alone: how much more it is than nothing, nobody knows.
+    """
+    rising = a_series([40, 100])
+    low = replace(rising.points[0], interval=(0.0, 50.0))
+    (step,) = version_steps([replace(rising, points=(low, rising.points[1]))])
+
+    assert (0.96, math.inf) == step.comparisons[0].interval
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (Evidence.EXACT, "beyond 15%"),
+        (Evidence.SAMPLED, "beyond 15%, and the 99 % intervals do not touch"),
+    ],
+)
+def test_a_step_tells_on_what_it_stands(evidence: Evidence, reason: str) -> None:
+    """
+    Exact values have no intervals that could touch.
+    """
+    (step,) = version_steps([a_series([40, 50], evidence=evidence)])
+
+    assert reason == step.comparisons[0].reason
