@@ -131,15 +131,17 @@ async def served(
         protocol.app = guard(protocol.app, protocol)
         return protocol
 
-    end = listen(make)
     try:
-        yield
+        end = listen(make)
+        try:
+            yield
+        finally:
+            end()
+            for connection in list(state.connections):
+                connection.shutdown()
+            if state.tasks:
+                await asyncio.wait(state.tasks, timeout=config.timeout_graceful_shutdown)
     finally:
-        end()
-        for connection in list(state.connections):
-            connection.shutdown()
-        if state.tasks:
-            await asyncio.wait(state.tasks, timeout=config.timeout_graceful_shutdown)
         await lifespan.shutdown()
 
 

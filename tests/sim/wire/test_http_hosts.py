@@ -62,6 +62,38 @@ def test_an_app_that_does_not_start_is_broken() -> None:
         over_wire(main)
 
 
+def test_an_app_that_finds_its_place_taken_is_shut_down() -> None:
+    """Where somebody listens already, an app's start-up is undone before the error is told."""
+    events = []
+
+    def app(name: str):
+        async def run(scope, receive, send) -> None:
+            while (kind := (await receive())["type"]) != "lifespan.shutdown":
+                events.append(f"{name} {kind}")
+                await send({"type": f"{kind}.complete"})
+            events.append(f"{name} {kind}")
+            await send({"type": f"{kind}.complete"})
+
+        return run
+
+    async def main(loop, http):
+        async with http.serve(app("one"), host="app.sim", lifespan="on"):
+            with pytest.raises(OSError, match="already in use"):
+                async with http.serve(app("two"), host="app.sim", lifespan="on"):
+                    pass
+            events.append("told")
+
+    over_wire(main)
+
+    assert [
+        "one lifespan.startup",
+        "two lifespan.startup",
+        "two lifespan.shutdown",
+        "told",
+        "one lifespan.shutdown",
+    ] == events
+
+
 @LIBRARIES
 @pytest.mark.parametrize(
     ("raised", "seen"),
