@@ -6,13 +6,11 @@ Each function takes the keyspace and a command's fields, its name the first of t
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from fnmatch import translate
-from functools import lru_cache
 from typing import Final
 
+from agent_perf.sim.stubs.globs import compiled_glob
 from agent_perf.sim.stubs.redis_values import (
     OK,
     SYNTAX,
@@ -182,7 +180,7 @@ def pttl(keys: Keyspace, fields: Fields) -> Reply:
 
 def keys_(keys: Keyspace, fields: Fields) -> Reply:
     """KEYS pattern, in order of arrival."""
-    matches = _pattern(fields[1]).match
+    matches = compiled_glob(fields[1]).match
     return [key for key in keys.names() if matches(key)]
 
 
@@ -196,7 +194,7 @@ def scan(keys: Keyspace, fields: Fields) -> Reply:
     names = sorted(keys.names())
     start = bisect_right(names, keys.cursors.get(cursor, b"")) if cursor else 0
     page = names[start : start + count]
-    matches = _pattern(options.get(b"MATCH", b"*")).match
+    matches = compiled_glob(options.get(b"MATCH", b"*")).match
     following = keys.cursor_after(page[-1]) if start + len(page) < len(names) else 0
     return [b"%d" % following, [key for key in page if matches(key)]]
 
@@ -223,7 +221,8 @@ def echo(keys: Keyspace, fields: Fields) -> Reply:
 
 
 def _add(keys: Keyspace, key: bytes, amount: int) -> int:
-    total = checked_sum(integer(keys.get(key, bytes) or b"0"), amount)
+    value = keys.get(key, bytes)
+    total = checked_sum(integer(b"0" if value is None else value), amount)
     keys.replace(key, b"%d" % total)
     return total
 
@@ -281,9 +280,3 @@ def _ttl(keys: Keyspace, key: bytes, unit_ns: int) -> int:
         return -2
     due_ns = keys.due_ns(key)
     return -1 if due_ns is None else -(-(due_ns - keys.now_ns) // unit_ns)
-
-
-@lru_cache(maxsize=256)
-def _pattern(glob: bytes) -> re.Pattern[bytes]:
-    # Redis negates a class with ^, fnmatch with !.
-    return re.compile(translate(glob.decode("latin-1").replace("[^", "[!")).encode("latin-1"))

@@ -150,6 +150,50 @@ def test_options_agree(words: tuple[Any, ...]) -> None:
     agreed(work)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("u:[[]1]", {"u:[1]"}),
+        (r"u:\[1\]", {"u:[1]"}),
+        (r"u:\*", {"u:*"}),
+        ("u:[!1]", {"u:1", "u:!"}),
+        ("u:[^!1]", {"u:*", "u:\n"}),
+        (r"u:[\^1]", {"u:1"}),
+        ("u:[0-9]", {"u:1"}),
+        ("u:[9-0]", {"u:1"}),
+        ("u:[!-", {"u:!"}),
+        ("u:?", {"u:*", "u:1", "u:!", "u:\n"}),
+        ("*1*", {"u:1", "u:[1]"}),
+    ],
+)
+def test_patterns_agree(pattern: str, found: set[str]) -> None:
+    """
+    KEYS takes a pattern as Redis does: a backslash escapes, and only ^ negates.
+    """
+
+    async def work(world: World) -> Any:
+        async with world.redis.client(decode_responses=True) as client:
+            await client.mset(dict.fromkeys(["u:*", "u:1", "u:!", "u:[1]", "u:\n"], 0))
+            return sorted(await client.keys(pattern))
+
+    assert found == set(agreed(work))
+
+
+def test_an_empty_string_is_no_number() -> None:
+    """
+    INCR of an empty string is refused, as Redis does; fakeredis takes it for 0.
+    """
+
+    async def work(world: World) -> None:
+        async with world.redis.client() as client:
+            await client.set("k", "")
+            with pytest.raises(redis.ResponseError, match="not an integer"):
+                await client.incr("k")
+            assert 1 == await client.incr("none")
+
+    told(work, Tier.STUB)
+
+
 def test_an_option_without_its_value_is_refused() -> None:
     """
     A SCAN that ends in MATCH is an error of Redis's, not one of Python's.
