@@ -93,7 +93,10 @@ def _line(check: CheckResult) -> str:
         took = format_value(check.latency_s, "s")
         if check.first_s is not None:
             took = f"first event {format_value(check.first_s, 's')}, whole {took}"
-    facts = [check.request, "" if check.status is None else str(check.status), took, check.detail]
+    # What is wrong with a status begins with it.
+    status = str(check.status or "")
+    is_told = check.detail.partition(":")[0].partition(";")[0] == status
+    facts = [check.request, "" if is_told else status, took, check.detail]
     return plain(f"{_WORDS[check.outcome]:4}  {check.name}: {', '.join(filter(None, facts))}")
 
 
@@ -102,9 +105,7 @@ def _summary(result: SmokeResult) -> str:
     passed = sum(check.outcome is CheckOutcome.PASSED for check in made)
     waited = f", after {format_value(result.waited_s, 's')}" if result.waited_s else ""
     if result.outcome is CheckOutcome.UNREACHABLE:
-        return plain(
-            f"{result.url} cannot be reached{waited}: is it started, and the address right?"
-        )
+        return plain(f"{result.url} gives no answer{waited}: is it started, and the address right?")
     return plain(f"{result.url}: {passed} of {len(made)} checks passed{waited}")
 
 

@@ -133,6 +133,12 @@ def test_what_is_promised_is_shown() -> None:
 
     assert {"P50", "P95", "P99"} == legends
     assert {
-        *("Throughput", "Errors by category", "Tokens", "Dollars an hour by agent", "Budget"),
+        *(
+            "Throughput",
+            "Errors by category",
+            "Tokens a second",
+            "Dollars an hour by agent",
+            "Budget",
+        ),
         *("Database connections", "Cache", "Circuit breakers", "Events", "Delivery of an event"),
     } <= titles.keys()

@@ -139,7 +139,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
         "Models",
         (
             Panel(
-                title="Tokens",
+                title="Tokens a second",
                 about="Read and written by models.",
                 unit="short",
                 queries={
@@ -166,7 +166,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
             ),
             Panel(
                 title="Circuit breakers",
-                about="1 while calls are refused.",
+                about="1 while one is open; and how many calls are refused a second.",
                 unit="short",
                 queries={
                     "{{breaker}} {{instance}}": f"agent_perf_breaker_is_open{_JOB}",

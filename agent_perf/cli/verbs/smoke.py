@@ -76,7 +76,7 @@ def verb(url: str, within: tuple[tuple[str, float], ...], **options: Any) -> Non
     Health and metrics are asked where they are configured ([requests.health],
     [requests.metrics]), or usually are; a chat is never guessed. Status, content, JSON, streams,
     the time, and what Prometheus would read are checked. Exit codes: 0 all good, 1 a check
-    failed, 3 the service cannot be reached.
+    failed, 3 the service gives no answer.
     """
     from agent_perf.cli.smoke import SmokeOptions, smoke_service
 

@@ -15,8 +15,8 @@ import httpx
 
 from agent_perf.live.address import address_parts, shown_url
 from agent_perf.live.asking import Answer, Asker
-from agent_perf.live.smoke.judging import judge_answer
-from agent_perf.live.smoke.plan import Check, Skipped
+from agent_perf.live.smoke.judging import is_web_page, judge_answer
+from agent_perf.live.smoke.plan import Check, CheckKind, Skipped
 from agent_perf.live.smoke.result import CheckOutcome, CheckResult, SmokeResult
 
 _NOT_THERE: Final = (404, 405)
@@ -107,17 +107,23 @@ def _may_come(answer: Answer) -> bool:
 
 async def _ask(asker: Asker, check: Check) -> tuple[CheckResult, Answer]:
     """Return the result of the first of the requests of *check* that is there."""
+    pages = 0
     for index, request in enumerate(check.requests):
         answer = await asker.ask(request)
         last = index + 1 == len(check.requests)
         # Frameworks lead from /metrics to /metrics/, which is the next to be asked.
         is_elsewhere = not last and answer.status is not None and 300 <= answer.status < 400
-        if answer.is_good or not (answer.status in _NOT_THERE or is_elsewhere):
+        # Single-page applications answer every path with the same page: that says nothing.
+        is_page = check.kind is CheckKind.HEALTH and check.is_guess and is_web_page(answer)
+        pages += is_page
+        is_there = answer.is_good or not (answer.status in _NOT_THERE or is_elsewhere)
+        if is_there and not is_page:
             return judge_answer(check, index, answer), answer
     if len(check.requests) == 1 and not check.is_optional:
         return judge_answer(check, 0, answer), answer
     paths = ", ".join(request.path for request in check.requests)
-    reason = f"nothing is at {paths}; name its path with --{check.kind.value}"
+    what = "nothing but web pages" if pages else "nothing"
+    reason = f"{what} is at {paths}; name its path with --{check.kind.value}"
     outcome = CheckOutcome.SKIPPED if check.is_optional else CheckOutcome.FAILED
     missing = CheckResult(
         name=check.name, request="", outcome=outcome, detail=reason, status=answer.status

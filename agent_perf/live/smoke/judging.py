@@ -45,7 +45,7 @@ def judge_answer(check: Check, index: int, answer: Answer) -> CheckResult:
         wrong, found = _stream(answer)
         problems += wrong
     else:
-        problems += _body(check.kind, answer)
+        problems += _body(check.kind, answer, is_known=bool(request.contains))
     slow = _slowness(check.within_s, answer, is_stream=request.stream)
     if slow and answer.error != "timeout":
         problems.append(slow)
@@ -73,8 +73,15 @@ def _slowness(within_s: float, answer: Answer, *, is_stream: bool) -> str:
     return f"{what} took {format_value(taken_s, 's')}; want {format_value(within_s, 's')} or less"
 
 
-def _body(kind: CheckKind, answer: Answer) -> list[str]:
-    """Return what is wrong with a whole answer: JSON that is none, or that tells an error."""
+def _body(kind: CheckKind, answer: Answer, *, is_known: bool) -> list[str]:
+    """
+    Return what is wrong with a whole answer: JSON that is none, or that tells an error.
+
+    A web page is what proxies and logins answer; to a chat it is an answer only if something in
+    it *is_known*.
+    """
+    if kind is CheckKind.CHAT and is_web_page(answer) and not is_known:
+        return ["it is a web page; if that is right, say in the configuration what it `contains`"]
     if kind is CheckKind.CHAT and not answer.content and answer.status != _NO_CONTENT:
         return ["the answer is empty"]
     if not _is_json(answer.content_type) or not answer.content:
@@ -92,7 +99,7 @@ def _body(kind: CheckKind, answer: Answer) -> list[str]:
 
 def _stream(answer: Answer) -> tuple[list[str], str]:
     """Return what is wrong with a stream of events, and what it was."""
-    kind = answer.content_type.partition(";")[0].strip().lower()
+    kind = _media_type(answer.content_type)
     if kind != "text/event-stream":
         return [f"it is sent as {kind[:80] or 'nothing'!r}; want text/event-stream"], ""
     content = answer.content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -146,8 +153,17 @@ def _metrics(check: Check, answer: Answer) -> tuple[list[str], str]:
     return problems, f"{count:,} sample{'s' * (count != 1)}, {form}"
 
 
+def is_web_page(answer: Answer) -> bool:
+    """Return whether *answer* is HTML, as its sender calls it."""
+    return _media_type(answer.content_type) in {"text/html", "application/xhtml+xml"}
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _media_type(content_type)
     return kind == "application/json" or kind.endswith("+json")
 
 

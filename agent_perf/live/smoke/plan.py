@@ -46,6 +46,7 @@ class Check:
         shown: Method and path of each of them, without secrets.
         within_s: What it may take: until a stream's first event, else as a whole.
         is_optional: Whether none of them has to be there.
+        is_guess: Whether convention says where it is, and not the user.
         metrics: Names that a page of metrics has to hold.
     """
 
@@ -55,6 +56,7 @@ class Check:
     shown: tuple[str, ...]
     within_s: float
     is_optional: bool = False
+    is_guess: bool = False
     metrics: tuple[str, ...] = ()
 
 
@@ -172,6 +174,7 @@ def _check(
             for one, request in zip(made, requests.values(), strict=True)
         ),
         within_s=wishes.within_s.get(name, default_s),
+        is_guess=is_guess,
         is_optional=is_guess and kind is CheckKind.METRICS and not wishes.metric_names,
         metrics=wishes.metric_names if kind is CheckKind.METRICS else (),
     )

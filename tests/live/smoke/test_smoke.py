@@ -361,3 +361,41 @@ def test_wishes_that_cannot_be_are_refused(wishes: Wishes, message: str) -> None
     """
     with pytest.raises(UsageError, match=message):
         plan_checks({"chat": NamedRequest()}, wishes, {})
+
+
+WEB_PAGE = (200, "text/html; charset=utf-8", "<!doctype html><title>Shop</title>")
+
+
+def test_a_web_page_is_no_health() -> None:
+    """
+    What answers every path with its page is not well by that; where the user says that health is
+    a page, it is.
+    """
+    paths = ("/health", "/healthz", "/readyz", "/livez", "/api/health", "/")
+    service = Service(pages=dict.fromkeys(paths, WEB_PAGE))
+    health = smoke(service).checks[0]
+
+    assert CheckOutcome.FAILED is health.outcome
+    assert "nothing but web pages is at /health, /healthz" in health.detail
+    assert CheckOutcome.PASSED is smoke(service, Wishes(health="/health")).checks[0].outcome
+    # A page before it does not hide the one that tells.
+    service.pages = HEALTHY | {"/health": WEB_PAGE}
+    assert "GET /healthz" == smoke(service).checks[0].request
+
+
+def test_a_web_page_is_no_answer_to_a_chat() -> None:
+    """
+    It is a login, or a proxy's; unless the user knows something that is in it.
+    """
+    service = Service(pages={**HEALTHY, "/chat": WEB_PAGE})
+    chats = {
+        name: NamedRequest(path="/chat", json={}, contains=contains)
+        for name, contains in (("chat", ""), ("known", "<title>Shop"))
+    }
+    result = smoke(service, Wishes(chats=("chat", "known")), named=chats)
+
+    assert (CheckOutcome.FAILED, CheckOutcome.PASSED) == (
+        outcomes(result)["chat"],
+        outcomes(result)["known"],
+    )
+    assert "it is a web page" in result.checks[1].detail
