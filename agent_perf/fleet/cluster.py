@@ -4,6 +4,7 @@ Measures commits on the workers of a Dask cluster.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -39,6 +40,10 @@ _TICK_S: Final = 0.25
 """How soon it is noticed that a worker is gone, or that all is to stop."""
 _AT_ONCE_MAX: Final = 512
 """Commits that wait for a seat at once: a thread each."""
+_UNFIT: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+"""Errors that are of a machine, whatever is measured there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +63,23 @@ class Cluster:
         source: What is measured.
         seats: Who may measure.
         time_limit_s: As in measure_tree.
+        tell: Told of a worker that gets no more work, and why.
     """
 
     def __init__(
-        self, client: Client, source: Source, seats: Seats, *, time_limit_s: float
+        self,
+        client: Client,
+        source: Source,
+        seats: Seats,
+        *,
+        time_limit_s: float,
+        tell: Callable[[str], None],
     ) -> None:
         self._client = client
         self._source = source
         self._seats = seats
         self._time_limit_s = time_limit_s
+        self._tell = tell
         self._imports: tuple[str, ...] = ()
         self._boxes: dict[str, queue.Queue[Event | _End]] = {}
 
@@ -143,6 +156,11 @@ class Cluster:
                         # What one commit's benchmarks import late, the next one's do too.
                         self._imports = told.names
                     yield from account.take(told)
+                elif isinstance(told.error, OSError) and told.error.errno in _UNFIT:
+                    # It would break each commit that it gets, and sooner than others measure.
+                    if self._seats.dismiss(seat.address):
+                        self._tell(f"worker {seat.worker} gets no more work: {told.error}")
+                    account.move()
                 elif told.error is not None:
                     yield from account.take(_failed(assignment, seat, told.error))
                     account.finish()
@@ -168,9 +186,11 @@ class Cluster:
         try:
             yield box
         finally:
-            # On a task that is done this only lets go of its result.
-            future.cancel(reason="agent-perf has what it needs", msg=None)
             del self._boxes[assignment.part]
+            # On a task that is done this only lets go of its result. A client that has lost its
+            # scheduler can tell nobody, and says so in place of what is wrong.
+            if self._client.status == "running":
+                future.cancel(reason="agent-perf has what it needs", msg=None)
 
     def _messages(
         self, seat: Seat, box: queue.Queue[Event | _End], stop: threading.Event
@@ -212,6 +232,7 @@ def open_cluster(
     Raises:
         UsageError: If ``distributed`` is missing, nobody answers at *address*, no worker is
             like this process, or a commit cannot be measured elsewhere.
+        BrokenError: If the scheduler goes away meanwhile.
         RepositoryError: If git fails.
     """
     if WORKTREE in commits:
@@ -227,9 +248,9 @@ def open_cluster(
                 f"no worker of {address} can measure: start some with the packages and the "
                 "Python of here, as `dask worker` in an equal environment"
             )
-        cluster = Cluster(client, source, seats, time_limit_s=config.time_limit_s)
+        cluster = Cluster(client, source, seats, time_limit_s=config.time_limit_s, tell=tell)
+        # Until the client is closed: one that has lost its scheduler cannot even unsubscribe.
         client.subscribe_topic(TOPIC, cluster.hear)
-        stack.callback(client.unsubscribe_topic, TOPIC)
         roster.start()
         stack.callback(roster.stop)
         yield cluster

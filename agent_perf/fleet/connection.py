@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agent_perf.errors import UsageError
 from agent_perf.fleet.address import ClusterAddress
@@ -31,7 +31,8 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
     Give a client of the cluster at *address*, which has at least one worker.
 
     Raises:
-        UsageError: If ``distributed`` is not installed, nobody answers, or no worker comes.
+        UsageError: If ``distributed`` is not installed, nobody answers, no worker comes, or TLS is
+            asked for without certificates.
     """
     try:
         from distributed import Client, LocalCluster
@@ -48,7 +49,9 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
                 n_workers=address.worker_count,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                # Without an address Dask takes port 8787, and warns if another cluster has it.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
                 # What is measured runs in processes of its own, which Dask does not count.
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
@@ -57,9 +60,10 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
         ):
             yield client
         return
+    more = _encryption(address)
     try:
         client = _within(
-            lambda: Client(address.scheduler, timeout=_CONNECT_S, set_as_default=False),
+            lambda: Client(address.scheduler, timeout=_CONNECT_S, set_as_default=False, **more),
             _CONNECT_S + _GRACE_S,
         )
     except (OSError, TimeoutError) as error:
@@ -67,7 +71,7 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
             f"no scheduler answers at {address}: {error}; start one with `dask scheduler`, and "
             "workers with `dask worker`"
         ) from None
-    with client:
+    with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=_ARRIVE_S)
         except TimeoutError:
@@ -76,6 +80,44 @@ def connected(address: ClusterAddress) -> Iterator[Client]:
                 f"`dask worker {address}`"
             ) from None
         yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Dask print no tracebacks of a scheduler that is lost: we tell it in a line."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _encryption(address: ClusterAddress) -> dict[str, Any]:
+    """
+    Return what a client takes for an address with TLS; Dask itself would end in a traceback.
+
+    Raises:
+        UsageError: If certificates are missing or cannot be read.
+    """
+    if not address.scheduler.startswith(("tls:", "wss:")):
+        return {}
+    from distributed.security import Security
+
+    security = Security(require_encryption=True)
+    try:
+        context = security.get_connection_args("client")["ssl_context"]
+    except OSError as error:
+        raise UsageError(
+            f"{address}: the certificates that Dask's configuration names cannot be read: {error}"
+        ) from None
+    if context is None:
+        raise UsageError(
+            f"{address} needs certificates: name them in Dask's configuration as tls.ca-file, "
+            "tls.client.cert and tls.client.key below distributed.comm"
+        )
+    return {"security": security}
 
 
 def _within(make: Callable[[], T], limit_s: float) -> T:

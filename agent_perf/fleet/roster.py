@@ -75,25 +75,40 @@ class Roster:
 
         Raises:
             UsageError: If what has to be sent is too large.
+            BrokenError: If the scheduler is gone.
         """
-        there: Mapping[str, Mapping[str, Any]] = self._client.scheduler_info(n_workers=-1)[
-            "workers"
-        ]
+        try:
+            self._update()
+        except AgentPerfError:
+            raise
+        except Exception as error:
+            raise _lost(f"{type(error).__name__}: {error}") from error
+
+    def _update(self) -> None:
+        # While it tries to connect again, Dask answers after half a minute, or with nothing. What
+        # this client had asked for is forgotten by a scheduler that comes back.
+        info = self._client.scheduler_info(n_workers=-1) if self._is_connected() else {}
+        if "workers" not in info:
+            raise _lost("the connection broke")
+        there: Mapping[str, Mapping[str, Any]] = info["workers"]
         for address in self._known - there.keys():
             self._known.discard(address)
             self._seats.dismiss(address)
         new = [address for address in there if address not in self._known]
         for address, answer in self._ask(new).items():
             # Who went away while it was asked is seen to be gone, or asked again.
-            if isinstance(answer, OSError):
+            if isinstance(answer, Exception) and _is_away(answer):
                 continue
             self._known.add(address)
             told = there[address]
             name = f"{told['name']} ({told['host']})" if told["name"] != address else address
             if reason := self._refusal(answer):
                 self._tell(f"worker {name} is left out, for its results would differ: {reason}")
-            elif self._supply(address, answer):
+            elif self._supply(address, name, answer):
                 self._seats.welcome(address, name, int(told["nthreads"]))
+
+    def _is_connected(self) -> bool:
+        return self._client.status == "running"
 
     def _ask(self, addresses: list[str]) -> dict[str, Presence | Exception]:
         if not addresses:
@@ -115,7 +130,7 @@ class Roster:
             "agent-perf[fleet] where it runs"
         )
 
-    def _supply(self, address: str, answer: Presence | Exception) -> bool:
+    def _supply(self, address: str, name: str, answer: Presence | Exception) -> bool:
         """Send the files to the worker at *address* if it needs them; return if it has them."""
         assert isinstance(answer, Presence)
         if answer.has_source:
@@ -134,8 +149,11 @@ class Roster:
                     start == parts[-1],
                     workers=[address],
                 )
-            except OSError:
-                self._known.discard(address)
+            except Exception as error:  # noqa: BLE001 (told, and no reason to stop the others)
+                if _is_away(error):
+                    self._known.discard(address)
+                else:
+                    self._tell(f"worker {name} is left out, for it cannot keep the files: {error}")
                 return False
         return True
 
@@ -145,11 +163,8 @@ class Roster:
             try:
                 self.look()
             except AgentPerfError as error:
-                self._seats.fail(error)
-                return
-            except Exception as error:  # noqa: BLE001 (told to all who wait: the scheduler is gone)
                 if not self._over.is_set():
-                    self._seats.fail(_lost(error))
+                    self._seats.fail(error)
                 return
             deserted_s = 0.0 if self._seats.count() else deserted_s + _TICK_S
             if deserted_s >= self._deserted_s:
@@ -162,8 +177,13 @@ class Roster:
                 return
 
 
-def _lost(error: BaseException) -> AgentPerfError:
+def _is_away(error: Exception) -> bool:
+    """Return whether *error* says that a worker was not reached, not that it failed there."""
+    # Dask's own are OSErrors without a number; a worker's, of a full disk say, have one.
+    return isinstance(error, OSError) and error.errno is None
+
+
+def _lost(reason: str) -> AgentPerfError:
     return BrokenError(
-        f"the scheduler is gone ({type(error).__name__}: {error}); what was finished is "
-        "stored: run it again"
+        f"the scheduler is gone ({reason}); what was finished is stored: run it again"
     )

@@ -52,11 +52,11 @@ class Seats:
             self._sizes[address] = size
             self._changed.notify_all()
 
-    def dismiss(self, address: str) -> None:
-        """A worker is gone."""
+    def dismiss(self, address: str) -> bool:
+        """A worker is gone, or of no use; return whether it was there."""
         with self._changed:
-            self._sizes.pop(address, None)
             self._taken.pop(address, None)
+            return self._sizes.pop(address, None) is not None
 
     def fail(self, error: AgentPerfError) -> None:
         """Whoever waits for a seat, or holds one, gets *error*."""

@@ -75,7 +75,8 @@ def carry_out(assignment: bytes) -> int:
     """
     Measure what *assignment* says, tell each event as it happens, and return their number.
 
-    It stops early if the client does not want the answer any more, or is gone.
+    It stops early, and returns -1, if the client does not want the answer any more or is gone,
+    or if this worker is about to end, as it does without a scheduler.
     """
     from distributed import get_worker
 
@@ -87,7 +88,7 @@ def carry_out(assignment: bytes) -> int:
             data = zlib.compress(msgspec.json.encode(event), 1)
             worker.log_event(TOPIC, {"part": wanted.part, "event": data})
             told_count += 1
-    return told_count
+    return -1 if stop.is_set() else told_count
 
 
 def _measure(wanted: Assignment, kept: Path, stop: threading.Event) -> Iterator[Event]:
@@ -143,7 +144,8 @@ def _wanted_still(worker: Worker) -> Iterator[threading.Event]:
     def watch() -> None:
         while not over.wait(_TICK_S):
             task = worker.state.tasks.get(key)
-            if task is None or task.state == "cancelled":
+            is_closing = worker.status.name not in {"init", "running", "paused"}
+            if task is None or task.state == "cancelled" or is_closing:
                 stop.set()
                 return
 

@@ -70,3 +70,15 @@ def test_a_commit_whose_import_loses_three_workers_is_broken() -> None:
 
     assert [("benchmarks",)] == [event.names for event in events]
     assert account.is_settled
+
+
+def test_who_moves_is_not_blamed() -> None:
+    """A machine that cannot go on is no loss of the benchmark that it was at."""
+    account = Account("c", "benchmarks")
+    told(account, named("found", "a", "b"))
+    for _ in range(LOSSES_MAX):
+        told(account, named("started", "a"))
+        account.move()
+    assert [] == list(account.lose("one"))
+    assert [] == list(account.lose("two"))
+    assert ["a", "b"] == [event.names[0] for event in account.lose("three")]

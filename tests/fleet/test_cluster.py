@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_perf.errors import UsageError
+from agent_perf.errors import BrokenError, UsageError
 from agent_perf.fleet import ClusterAddress
 from agent_perf.fleet.connection import connected
 from agent_perf.records import Tier
@@ -152,6 +152,69 @@ def test_a_lost_worker_loses_nothing(shop: Shop, processes, tmp_path) -> None:
 def _busy(client) -> list[int]:
     pids = client.run(os.getpid)
     return [pids[address] for address, keys in client.processing().items() if keys]
+
+
+def test_a_full_disk_is_one_workers_trouble(shop: Shop, processes, tmp_path) -> None:
+    """It gets no more work, is told by name, and the commit is measured by another one."""
+    with distributed.Client(processes, set_as_default=False) as client:
+        first = min(client.scheduler_info(n_workers=-1)["workers"])
+        client.run(fill_disk, workers=[first])
+        try:
+            with shop.open(processes.scheduler_address) as cluster:
+                events = events_of(cluster, shop.commits[1])
+                assert 1 == cluster.seat_count
+        finally:
+            client.run(free_disk)
+
+    assert shop.here(1, tmp_path / "here") == runs_of(events)
+    assert [] == [event for event in events if event.failure]
+    assert ["gets no more work: [Errno 28] No space left on device"] == [
+        line.partition(") ")[2] for line in shop.said
+    ]
+
+
+def fill_disk() -> None:
+    """Let no file of a commit be written by this worker."""
+    import errno
+
+    from agent_perf.fleet import station
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    station.lay_out = refuse
+
+
+def free_disk() -> None:
+    from agent_perf import suite
+    from agent_perf.fleet import station
+
+    station.lay_out = suite.lay_out
+
+
+def test_a_lost_scheduler_ends_it_in_a_line(shop: Shop) -> None:
+    """Whoever waits is told, and nothing else is raised while all is put away."""
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        ) as threads,
+        pytest.raises(BrokenError, match=r"the scheduler is gone \(.*run it again"),
+        shop.open(threads.scheduler_address) as cluster,
+    ):
+        for _ in cluster.measure(
+            shop.commits[1],
+            stored=(),
+            only=(),
+            cpu=None,
+            tier=Tier.CLIENT,
+            stop=threading.Event(),
+        ):
+            threads.sync(threads.scheduler.close)
 
 
 def test_what_kills_three_workers_is_broken(shop: Shop, processes) -> None:

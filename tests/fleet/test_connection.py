@@ -1,6 +1,7 @@
 """Connections with schedulers that are none."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,19 @@ def test_who_accepts_and_says_nothing_is_no_scheduler(monkeypatch: pytest.Monkey
             connection.connected(address),
         ):
             raise AssertionError
+
+
+def test_tls_wants_certificates(tmp_path: Path) -> None:
+    """Missing or unreadable, they are told by where Dask looks for them, and nobody is asked."""
+    dask = pytest.importorskip("dask")
+    address = parse_cluster("tls://127.0.0.1:8786")
+    absent = str(tmp_path / "absent.pem")
+    names = {f"distributed.comm.tls.{name}": absent for name in ("ca-file", "client.cert")}
+
+    with pytest.raises(UsageError, match=r"needs certificates: .* as tls\.ca-file"):
+        connection.connected(address).__enter__()
+    with (
+        dask.config.set(names),
+        pytest.raises(UsageError, match="certificates that .* cannot be read: .*No such file"),
+    ):
+        connection.connected(address).__enter__()
