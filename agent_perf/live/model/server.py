@@ -5,10 +5,8 @@ Serves the simulated model over real sockets, in real time, with the same draws.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent_perf.errors import ConfigError, RealWorldAccess, UsageError
+from agent_perf.live.model.connection import BODY_BYTES_MAX, protocols
 from agent_perf.live.model.script_file import ModelScript
 
 # Not from its room's door, which wants the driver of a database.
@@ -35,8 +34,6 @@ from agent_perf.sim.services.reply import Handler, json_reply
 _HOST: Final = "llm.sim"
 _FAILED_KEPT: Final = 10_000
 _ERROR_STATUS: Final = 400
-# On, and no time: the kernel sends a reset. Source: socket(7), SO_LINGER.
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +112,7 @@ class ModelServer:
         # A cassette's answers go in turn, whoever asks.
         self._only = RequestState(0) if options.cassette is not None else None
         self._failed: OrderedDict[bytes, RequestState] = OrderedDict()
-        self._make = _protocols(self._answer)
+        self._make = protocols(self._answer)
         self._stop: asyncio.Event | None = None
         self._loop: RealLoop | None = None
 
@@ -162,6 +159,9 @@ class ModelServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, scope: dict[str, Any], content: bytes) -> Reply:
+        if len(content) > BODY_BYTES_MAX:
+            self.counts["llm_too_large"] += 1
+            return _error(413, f"the body has more than {BODY_BYTES_MAX:,} bytes; want less")
         about = self._about(scope["method"], scope["path"])
         if about is not None:
             return about
@@ -275,29 +275,3 @@ def _error(status: int, message: str) -> Reply:
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-
-
-def _protocols(
-    answer: Callable[[dict[str, Any], bytes], Awaitable[Reply]],
-) -> Callable[[], asyncio.BaseProtocol]:
-    """Return what makes the protocols of connections whose requests *answer* answers."""
-    try:
-        from agent_perf.sim.wire.http_host import HostProtocol, host_factory
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"serving a model needs the package {error.name!r}; pip install 'agent-perf[wire]'"
-        ) from error
-
-    class Connection(HostProtocol):
-        """One connection over a real socket."""
-
-        def hang_up(self, reason: str = "") -> None:
-            if self.cycle is not None:
-                self.cycle.disconnected = True
-            transport: Any = self.transport
-            sock = transport.get_extra_info("socket")
-            if reason and sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            transport.abort()
-
-    return host_factory(answer, Connection)

@@ -29,6 +29,8 @@ Answer = Callable[[Scope, bytes], Awaitable[Reply]]
 # Longer than clients keep idle connections: they, and not the host, close them. It is
 # nginx's default, keepalive_timeout.
 _KEEP_ALIVE_S: Final = 75
+_READ_AT_MOST: Final = 8
+"""So many times what a body may have is read of it before the host hangs up."""
 
 
 class _Gone(Exception):
@@ -58,9 +60,17 @@ class HostProtocol(H11Protocol):
 
 
 def host_factory(
-    answer: Answer, kind: type[HostProtocol] = HostProtocol
+    answer: Answer,
+    kind: type[HostProtocol] = HostProtocol,
+    *,
+    body_bytes_max: int | None = None,
 ) -> Callable[[], HostProtocol]:
-    """Return what makes the protocols, of *kind*, of a host whose requests *answer* answers."""
+    """
+    Return what makes the protocols, of *kind*, of a host whose requests *answer* answers.
+
+    Of a body of more than *body_bytes_max* bytes *answer* gets one byte more than that; the rest
+    is read and forgotten, so that its sender hears the answer.
+    """
     config = uvicorn.Config(
         _nothing,
         lifespan="off",
@@ -80,7 +90,7 @@ def host_factory(
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             protocol.task = asyncio.current_task()
             try:
-                await _converse(answer, scope, receive, send)
+                await _converse(answer, scope, await _body(receive, body_bytes_max), send)
             except (_Gone, asyncio.CancelledError):
                 # Of the client, or of the simulation: either way nobody waits any more.
                 protocol.hang_up()
@@ -157,8 +167,8 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Stand for an app until a connection has its own."""
 
 
-async def _converse(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-    reply = await answer(scope, await _body(receive))
+async def _converse(answer: Answer, scope: Scope, body: bytes, send: Send) -> None:
+    reply = await answer(scope, body)
     if not isinstance(reply, Reply):
         raise ConfigError(f"the handler answered {reply!r}; want a Reply")
     content, headers = reply.content, reply.headers
@@ -173,13 +183,21 @@ async def _converse(answer: Answer, scope: Scope, receive: Receive, send: Send) 
         await _stream(content, send)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, bytes_max: int | None) -> bytes:
     parts: list[bytes] = []
+    kept = read = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
-        parts.append(message["body"])
+        part = message["body"]
+        if bytes_max is not None:
+            read += len(part)
+            if read > bytes_max * _READ_AT_MOST:
+                raise _Gone
+            part = part[: bytes_max + 1 - kept]
+            kept += len(part)
+        parts.append(part)
         if not message["more_body"]:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 

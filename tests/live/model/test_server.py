@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from agent_perf.errors import UsageError
-from agent_perf.live.model import ModelOptions, ModelScript, ModelServer
+from agent_perf.live.model import ModelOptions, ModelScript, ModelServer, connection, server
 from agent_perf.live.model.script_file import RouteRow, TurnRow
 from agent_perf.sim import LatencyTable, constant_table, llm
 
@@ -204,3 +204,22 @@ def test_a_port_that_is_taken_is_told() -> None:
         taken = ModelServer(ModelOptions(port=client.base_url.port))
         with pytest.raises(UsageError, match=r"127\.0\.0\.1:\d+.*choose another with --port"):
             taken.run()
+
+
+def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    413 with an error as JSON, though all of it was sent; one that has just the size is read.
+    """
+    for module in (server, connection):
+        monkeypatch.setattr(module, "BODY_BYTES_MAX", 1_000)
+    with _served() as (client, model):
+        small = client.post("/v1/chat/completions", content=b" " * 1_000)
+        large = client.post("/v1/chat/completions", content=b" " * 1_001)
+        pieces = client.post("/v1/chat/completions", content=(b" " * 100 for _ in range(50)))
+        endless = (b" " * 1_000 for _ in range(10_000))
+        with pytest.raises(httpx.HTTPError):
+            client.post("/v1/chat/completions", content=endless)
+
+    assert [400, 413, 413] == [one.status_code for one in (small, large, pieces)]
+    assert "the body has more than 1,000 bytes; want less" == large.json()["error"]["message"]
+    assert 2 == model.counts["llm_too_large"]
