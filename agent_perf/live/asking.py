@@ -14,12 +14,14 @@ from typing import Final, Self
 import httpx
 
 from agent_perf.live.certificates import trusted, with_advice
+from agent_perf.live.event_stream import EventStream
 from agent_perf.live.request import ReadyRequest
 from agent_perf.live.unpacking import ACCEPTED, unpacked
 from agent_perf.scrubbing import scrubbed
 
 ANSWER_BYTES_MAX: Final = 16 << 20
 """Of a longer answer no more is read, and it is an error."""
+NO_EVENT: Final = "it has no event with data, and stream = true wants a stream of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,8 @@ class Asker:
             heard.content_type = response.headers.get("content-type", "")
             async for piece in unpacked(response):
                 heard.content += piece
-                if heard.first_s is None and _is_first(request, heard.content):
+                heard.events.feed(piece)
+                if heard.first_s is None and (heard.events.count or not request.stream):
                     heard.first_s = time.perf_counter() - begin_s
                 if len(heard.content) > ANSWER_BYTES_MAX:
                     return "too_long", f"more than {ANSWER_BYTES_MAX:,} bytes"
@@ -157,25 +160,19 @@ class Asker:
             return "status", f"{response.status_code}: {' '.join(begin.split())}".rstrip(": ")
         if request.contains not in heard.content:
             return "content", f"{request.contains.decode()!r} is not in the answer"
+        if request.lacks_event(response.status_code, heard.events.count):
+            return "content", NO_EVENT
         return "", ""
 
 
 class _Heard:
     """What has been heard of an answer so far."""
 
-    __slots__ = ("content", "content_type", "first_s", "status")
+    __slots__ = ("content", "content_type", "events", "first_s", "status")
 
     def __init__(self) -> None:
         self.content = bytearray()
         self.content_type = ""
+        self.events = EventStream()
         self.first_s: float | None = None
         self.status: int | None = None
-
-
-def _is_first(request: ReadyRequest, content: bytearray) -> bool:
-    """Return whether *content* holds what is timed: a byte, or of a stream an event with data."""
-    if not request.stream:
-        return bool(content)
-    # Comments and names of events come before the first word, as keep-alives of proxies do.
-    begin = content.find(b"data:")
-    return begin >= 0 and any(end in content[begin:] for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))

@@ -57,7 +57,15 @@ class ReadyRequest:
 
     def accepts(self, status: int) -> bool:
         """Return whether *status* is one of a good answer."""
-        return status in self.status if self.status else 200 <= status < 300
+        return status in self.status if self.status else _is_success(status)
+
+    def lacks_event(self, status: int, events: int) -> bool:
+        """Return whether an answer with *events* is to be a stream, and is none."""
+        return self.stream and not events and _is_success(status)
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300
 
 
 def ready(name: str, request: NamedRequest, environ: Mapping[str, str]) -> ReadyRequest:

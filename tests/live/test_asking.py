@@ -116,6 +116,18 @@ def test_the_first_event_of_a_stream_is_timed() -> None:
     assert 0.03 <= answer.first_s <= answer.latency_s - 0.03
 
 
+@pytest.mark.parametrize("content", [b"", b": data: x\n\n", b"data: cut\n", b'{"a": 1}'])
+def test_a_stream_without_an_event_is_not_good(content: bytes) -> None:
+    """
+    A comment that speaks of data is none, nor is what its empty line never ended.
+    """
+    answer = asked(NamedRequest(stream=True), answering(200, content))
+
+    assert ("content", None) == (answer.error, answer.first_s)
+    assert "it has no event with data" in answer.detail
+    assert asked(NamedRequest(stream=True, status=(503,)), answering(503, content)).is_good
+
+
 def test_an_endless_answer_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     No answer fills the memory.

@@ -4,23 +4,22 @@ One request of a worker, over Locust's fast client: what `live.Asker` does, with
 
 from __future__ import annotations
 
-import zlib
 from typing import Final, NamedTuple
 
 import gevent
-from geventhttpclient.response import HTTPSocketResponse
+from geventhttpclient.response import HTTPConnectionClosed, HTTPSocketResponse
 from geventhttpclient.useragent import CompatResponse
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, LocustUserAgent
 
-from agent_perf.live.asking import ANSWER_BYTES_MAX
+from agent_perf.live.asking import ANSWER_BYTES_MAX, NO_EVENT
+from agent_perf.live.event_stream import EventStream
 from agent_perf.live.locust.bounded import TooLongError
 from agent_perf.live.locust.clock import now_ns
 from agent_perf.live.request import ReadyRequest
+from agent_perf.live.unpacking import CUT, Unpacker, UnpackingError
 from agent_perf.scrubbing import scrubbed
 
 _PIECE_BYTES: Final = 1 << 16
-_ANY_WINDOW: Final = zlib.MAX_WBITS | 32
-"""What zlib wants to hear to tell gzip from deflate by itself."""
 
 
 class Told(NamedTuple):
@@ -54,6 +53,8 @@ def exchange(agent: LocustUserAgent, base: str, request: ReadyRequest) -> Told:
         return Told("timeout", f"no whole answer within {request.timeout_s:g} s")
     except TooLongError:
         return Told("too_long", f"more than {ANSWER_BYTES_MAX:,} bytes")
+    except UnpackingError as failure:
+        return Told("content", scrubbed(str(failure), request.secrets))
     except FAILURE_EXCEPTIONS as failure:
         cause = getattr(failure, "original", None) or failure
         told = scrubbed(str(cause), request.secrets)
@@ -73,11 +74,11 @@ def _exchange(agent: LocustUserAgent, base: str, request: ReadyRequest) -> Told:
     )
     heard = _Heard()
     if request.stream and not _encoding(response):
-        _read_stream(response.stream, request, heard)
+        _read_stream(response.stream, heard)
     else:
         _read_whole(response, heard)
     content = heard.content
-    size, events = len(content), content.count(b"\ndata:") + content.startswith(b"data:")
+    size, events = len(content), heard.events.count
     status = response.status_code
     if not request.accepts(status):
         begin = scrubbed(content[:200].decode("utf-8", "replace"), request.secrets)
@@ -86,59 +87,67 @@ def _exchange(agent: LocustUserAgent, base: str, request: ReadyRequest) -> Told:
     if request.contains not in content:
         detail = f"{request.contains.decode()!r} is not in the answer"
         return Told("content", detail, size, 0, heard.first_ns)
+    if request.lacks_event(status, events):
+        return Told("content", NO_EVENT, size, 0, heard.first_ns)
     return Told("", "", size, events if request.stream else 0, heard.first_ns)
 
 
 class _Heard:
     """What has been heard of an answer so far."""
 
-    __slots__ = ("content", "first_ns")
+    __slots__ = ("content", "events", "first_ns")
 
     def __init__(self) -> None:
         self.content = bytearray()
+        self.events = EventStream()
         self.first_ns = -1
 
 
-def _read_stream(raw: HTTPSocketResponse, request: ReadyRequest, heard: _Heard) -> None:
-    # Line by line: to read a number of bytes waits until so many are there, which would
-    # time the answer's end where its first event is meant.
-    has_data = False
-    while line := raw.readline(b"\n"):
-        heard.content += line
-        has_data = has_data or line.startswith(b"data:")
-        if heard.first_ns < 0 and has_data and not line.strip():
+def _read_stream(raw: HTTPSocketResponse, heard: _Heard) -> None:
+    while piece := _arrived(raw):
+        heard.content += piece
+        heard.events.feed(piece)
+        if heard.first_ns < 0 and heard.events.count:
             heard.first_ns = now_ns()
         if len(heard.content) > ANSWER_BYTES_MAX:
             raw.release()
             raise TooLongError
-    heard.content += raw.read()
+
+
+def _arrived(raw: HTTPSocketResponse) -> bytes:
+    """Return what has arrived of a body, waiting for something; empty at its end."""
+    # As its readline does: to read a number of bytes waits until so many are there, which would
+    # time the answer's end where its first event is meant, and lines of streams may end with CR.
+    while not raw._body_buffer and not raw.message_complete:
+        if raw._sock is None:
+            raise HTTPConnectionClosed("connection closed.")
+        try:
+            raw.feed(raw._sock.recv(raw.block_size))
+        except BaseException:
+            raw.release()
+            raise
+    piece = bytes(raw._body_buffer)
+    del raw._body_buffer[:]
+    return piece
 
 
 def _read_whole(response: CompatResponse, heard: _Heard) -> None:
     raw = response.stream
-    content = bytearray()
-    while piece := raw.read(_PIECE_BYTES):
-        content += piece
-        if len(content) > ANSWER_BYTES_MAX:
-            raw.release()
-            raise TooLongError
-    raw.release()
-    if _encoding(response):
-        content = _unpacked(bytes(content))
-    heard.content = content
-
-
-def _unpacked(packed: bytes) -> bytearray:
-    unpacker = zlib.decompressobj(_ANY_WINDOW)
-    content = bytearray(unpacker.decompress(packed, ANSWER_BYTES_MAX + 1))
-    if len(content) > ANSWER_BYTES_MAX:
-        raise TooLongError
-    if packed and not unpacker.eof:
-        raise zlib.error("the compressed answer ends before its end")
-    return content
+    unpacker = Unpacker(_encoding(response))
+    try:
+        while piece := raw.read(_PIECE_BYTES):
+            for plain in unpacker.pieces(bytes(piece)):
+                heard.content += plain
+                heard.events.feed(plain)
+                if len(heard.content) > ANSWER_BYTES_MAX:
+                    raise TooLongError
+    finally:
+        raw.release()
+    if unpacker.is_cut:
+        raise ConnectionError(CUT)
 
 
 def _encoding(response: CompatResponse) -> str:
-    """Return how the body is packed; empty: it is not, or in no way that we asked for."""
+    """Return how the body is packed; empty if it is not."""
     packed = response.headers.get("content-encoding")
-    return packed if isinstance(packed, str) and packed.lower() in {"gzip", "deflate"} else ""
+    return packed if isinstance(packed, str) and packed.lower() != "identity" else ""

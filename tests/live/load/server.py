@@ -4,7 +4,7 @@ A service with known delays and faults, in a process of its own: prints its port
 Paths: /ok, /slow?ms=20, /sse (0.05 s to the first event, 0.15 s to the end), /503, /gone (hangs up),
 /cut (promises ten bytes, sends two), /cut-stream, /packed (gzip), /big, /silent, /echo (the request's
 head), /stall?ms=1000 (all stop for so long), /die, /endless-head, /endless-line, /cut-packed (gzip without
-its end).
+its end), /bad-packed (no gzip), /comments (a stream without an event), /returns (as /sse, lines end with CR).
 """
 
 from __future__ import annotations
@@ -57,6 +57,12 @@ class Service(asyncio.Protocol):
                 self.transport.close()
             case "/packed":
                 self.say(gzip.compress(b"well packed"), more=b"content-encoding: gzip\r\n")
+            case "/comments":
+                self.say(b": data: none\n\nevent: data: none\n\n")
+            case "/returns":
+                self.task = asyncio.ensure_future(self.stream(is_cut=False, end=b"\r\r"))
+            case "/bad-packed":
+                self.say(b"well packed", more=b"content-encoding: gzip\r\n")
             case "/cut-packed":
                 body = gzip.compress(b"well packed" * 100)[:-12]
                 self.say(body, more=b"content-encoding: gzip\r\n")
@@ -86,7 +92,7 @@ class Service(asyncio.Protocol):
                 self.transport.write(piece)
             await asyncio.sleep(0)
 
-    async def stream(self, *, is_cut: bool) -> None:
+    async def stream(self, *, is_cut: bool, end: bytes = b"\n\n") -> None:
         def piece(data: bytes) -> None:
             self.transport.write(b"%x\r\n%s\r\n" % (len(data), data))
 
@@ -94,10 +100,10 @@ class Service(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
-        piece(b": ping\n\n")
+        piece(b": ping%s" % end)
         for text in (b"one", b"two", b"three"):
             await asyncio.sleep(0.05)
-            piece(b"data: %s\n\n" % text)
+            piece(b"data: %s%s" % (text, end))
             if is_cut:
                 self.transport.close()
                 return
