@@ -229,7 +229,7 @@ def _knee(mix: list[tuple[Scenario, int]], targets: Mapping[str, float]) -> list
     name = shlex.quote(mix[0][0].name)
     return [
         Command(
-            purpose="Find the highest rate that keeps the P95",
+            purpose="Find the highest rate that keeps the P95, in virtual time",
             line=f"agent-perf load {name} --find-knee --target 'p95<{limit_s:g}'",
         )
     ]

@@ -38,7 +38,8 @@ class LineProgress:
             if event.kind in {"run", "kept", "failed"} and commit in self._found:
                 self._done[commit] += 1
                 if self._done[commit] == self._found[commit]:
-                    self.say(f"{commit[:8]}  {self._done[commit]} benchmarks done")
+                    count = self._done[commit]
+                    self.say(f"{commit[:8]}  {count} benchmark{'s' * (count != 1)} done")
 
     def say(self, text: str) -> None:
         """Print one line."""

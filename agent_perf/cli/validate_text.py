@@ -111,13 +111,17 @@ def _row(one: RateError, names: Sequence[str]) -> list[str]:
     cells = [f"{one.rate_hz:.0f}/s", f"{one.knee_ratio:.0%}", f"{one.busy_ratio:.0%}"]
     cells.append(f"{(one.cost_ratio - 1) * 100:+.0f} %")
     cells.append(f"{one.waited_ratio:.1%}")
-    return cells + [_cell(one.predictions[name]) for name in names]
+    return cells + [cell_of(one.predictions[name]) for name in names]
 
 
-def _cell(one: Prediction) -> str:
+def cell_of(one: Prediction) -> str:
+    """Return what was measured, and how far what was predicted is off, with the spread."""
     unit = "per_s" if one.name == "throughput" else "s"
-    spread = f"{one.error_low * 100:+.1f} to {one.error_high * 100:+.1f}"
-    return f"{format_value(one.live, unit)}, {one.error_ratio * 100:+.1f} % ({spread})"
+    told = f"{format_value(one.live, unit)}, {one.error_ratio * 100:+.1f} %"
+    if one.error_low == one.error_high:
+        # One round has no least and largest.
+        return told
+    return f"{told} ({one.error_low * 100:+.1f} to {one.error_high * 100:+.1f})"
 
 
 def _title(name: str) -> str:

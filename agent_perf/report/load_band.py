@@ -17,7 +17,7 @@ from agent_perf.records import (
 )
 from agent_perf.report.load_targets import badge_of, windows_text
 from agent_perf.report.load_words import load_metric_label
-from agent_perf.report.text import duration, plural, quantity, sentence
+from agent_perf.report.text import duration, listing, plural, quantity, sentence
 from agent_perf.report.view import Badge, Band
 
 BADGES: Final = {
@@ -27,6 +27,7 @@ BADGES: Final = {
     Outcome.BROKEN: Badge(tone="broken", mark="!", word="BROKEN"),
     Outcome.NOTHING: Badge(tone="broken", mark="∅", word="NOTHING MEASURED"),
 }
+_FAULTS_SHOWN: Final = 4
 _MEASURED: Final = Badge(tone="plain", mark="≡", word="MEASURED")
 
 
@@ -178,7 +179,10 @@ def _summary(run: LoadRun) -> str:
         parts.append(f"{run.dropped:,} dropped")
     if run.latency.count:
         parts.append(f"P50 {duration(run.latency.p50_ns)}, P95 {duration(run.latency.p95_ns)}")
-    return f"{', '.join(parts)}."
+    begun = [one.name for one in run.fault_windows if one.start_ns < run.duration_ns]
+    names, more = begun[:_FAULTS_SHOWN], len(begun[_FAULTS_SHOWN:])
+    faults = listing([*names, *([f"{more} more"] if more else [])])
+    return f"{', '.join(parts)}." + (f" Broken meanwhile: {faults}." if faults else "")
 
 
 def _all_of(decision: LoadDecision) -> str:

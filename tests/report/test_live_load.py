@@ -182,3 +182,20 @@ def test_when_a_target_was_missed_follows_its_verdict() -> None:
     assert " missed, from 1 s to " in lines
     assert kept.endswith("kept")
     assert " kept; missed from 4 s to 6 s " in brief
+
+
+def test_what_was_broken_is_told_at_once() -> None:
+    """
+    In the first lines, as far as it began.
+    """
+    run = loads.faulty_run()
+    first, second = run.fault_windows
+    late = replace(run, fault_windows=(first, replace(second, start_ns=run.duration_ns)))
+
+    assert "Broken meanwhile: redis outage and second outage." in _lines_of(run)
+    assert "Broken meanwhile: redis outage." in _lines_of(late)
+    assert "Broken" not in _lines_of(live())
+
+
+def _lines_of(run: LoadRun) -> str:
+    return " ".join(build_load_view(run, judge_load(run)).band.lines)
