@@ -92,6 +92,7 @@ def _lead_redis(stack: ExitStack, service: Callable[[], LiveRedis]) -> None:
         for connection, own in told.items():
             for name, value in own.items():
                 setattr(connection, name, value)
+            vars(connection).pop("_connection_arguments", None)
             connection._parser.on_disconnect()
             if connection._writer is not None:
                 connection._writer.transport.abort()

@@ -71,6 +71,9 @@ class RealLoop(RealTimeLoop, asyncio.SelectorEventLoop):
             transport, protocol = await connect(protocol_factory, host, port, **options)
             self._connections.add(transport)
             return transport, protocol
+        if options.get("ssl") and options.get("server_hostname") is None:
+            # A certificate is of the server, whatever stands before it.
+            options["server_hostname"] = host
         protocol = protocol_factory()
         tapped = route.tapped(protocol)
         # Looked up now, not before: whoever breaks services puts a proxy in between.

@@ -4,27 +4,23 @@ A real Redis: real clients on real sockets, and a logical database of the run's 
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis
 import redis.asyncio
 from redis.asyncio.connection import parse_url
-from redis.exceptions import RedisError
 
-from agent_perf.errors import BrokenError, UsageError
+from agent_perf.errors import UsageError
 from agent_perf.live.services import shown_url
+from agent_perf.live.world.redis_keeper import RedisKeeper
 from agent_perf.live.world.redis_tap import RedisTap
 from agent_perf.live.world.route import Route
 from agent_perf.sim import Witness
 
 CONNECT: Final = "redis.connect"
-OWNER_KEY: Final = "agent-perf:world"
-"""Marks a logical database as a run's, by the name of a client that is there while the run is."""
-
-_TIMEOUT_S: Final = 5.0
 
 
 class LiveRedis:
@@ -47,12 +43,13 @@ class LiveRedis:
         self._parts = named_by_path(urlsplit(url))
         if not self._parts.hostname:
             raise UsageError(
-                f"Redis at {shown_url(url)}: a run in real time listens in on TCP connections; "
-                "want redis://host:6379/15"
+                f"Redis at {shown_url(url)}: a run in real time listens in on TCP connections, and "
+                "not on sockets of a file; let that Redis listen on a port of this machine, too "
+                "(port 6379, bind 127.0.0.1), and say redis://127.0.0.1:6379/15, or have one "
+                "started: --redis-url embedded"
             )
-        self._shown = shown_url(url)
-        self._mark = f"agent-perf-{secrets.token_hex(6)}"
-        self._keeper, self.db = self._claim()
+        self._keeper = RedisKeeper(self._parts, shown_url(url))
+        self.db = self._keeper.db
         self._options = parse_url(urlunsplit(self._parts))
         base = self._options.pop("connection_class", redis.asyncio.Connection)
         kind = type("LiveRedisConnection", (LiveRedisConnection, base), {"service": self})
@@ -92,6 +89,14 @@ class LiveRedis:
         connection.username = self._options.get("username")
         connection.password = self._options.get("password")
         connection.credential_provider = None
+        # Whether by TLS, and how, is the server's matter, and not that of whoever asks for another.
+        connection._connection_arguments = self._made._connection_arguments
+
+    @cached_property
+    def _made(self) -> Any:
+        """A connection as our own clients make them; it is never opened."""
+        made: Any = self.connection_class
+        return made(**{**self._options, "db": self.db})
 
     def note_connect(self, start_ns: int) -> None:
         """Take note of a connection that was begun at *start_ns*, and is there or has failed."""
@@ -111,66 +116,7 @@ class LiveRedis:
             BrokenError: If the server went away meanwhile.
         """
         self._loop.routes.pop(self.address(), None)
-        try:
-            self._keeper.flushdb()
-        except RedisError as error:
-            raise BrokenError(
-                f"Redis at {self._shown} went away during the run: {error}; what the run left in "
-                f"database {self.db} is removed by the next run there"
-            ) from error
-        finally:
-            self._keeper.close()
-
-    def _claim(self) -> tuple[redis.Redis, int]:
-        path = self._parts.path.strip("/")
-        if path and not path.isdecimal():
-            raise UsageError(
-                f"Redis at {self._shown}: {path!r} is no database's number; want "
-                "redis://host:6379/15, or no number for the last one that is empty"
-            )
-        candidates = [int(path)] if path.isdigit() else list(range(15, -1, -1))
-        for db in candidates:
-            keeper = self._keeper_of(db)
-            try:
-                # Another run may have seen at the same moment that it is free.
-                if self._is_free(keeper) and keeper.set(OWNER_KEY, self._mark, nx=True):
-                    return keeper, db
-            except RedisError as error:
-                keeper.close()
-                if "out of range" in str(error):
-                    continue
-                raise BrokenError(
-                    f"Redis at {self._shown}: {error}; start one, or say where it is: "
-                    "--redis-url redis://host:6379/15"
-                ) from error
-            keeper.close()
-        which = f"database {candidates[0]}" if len(candidates) == 1 else "each of its databases"
-        raise UsageError(
-            f"Redis at {self._shown}: {which} holds keys, and a run empties what it works in; "
-            "name one that is empty: --redis-url redis://host:6379/15"
-        )
-
-    def _keeper_of(self, db: int) -> redis.Redis:
-        return redis.Redis.from_url(
-            urlunsplit(self._parts._replace(path=f"/{db}")),
-            client_name=self._mark,
-            single_connection_client=True,
-            socket_connect_timeout=_TIMEOUT_S,
-            socket_timeout=_TIMEOUT_S,
-        )
-
-    def _is_free(self, keeper: Any) -> bool:
-        if keeper.dbsize() == 0:
-            return True
-        owner = keeper.get(OWNER_KEY)
-        if owner is None:
-            return False
-        names = {client["name"] for client in keeper.client_list()}
-        if owner.decode() in names:
-            return False
-        # Its run was killed, and could not tidy up.
-        keeper.flushdb()
-        return True
+        self._keeper.close()
 
 
 def named_by_path(parts: SplitResult) -> SplitResult:
