@@ -46,12 +46,14 @@ def require_allowed(url: str, allowed: Iterable[str], purpose: str) -> str:
         purpose: What would be done to it, for the message: ``a load``.
 
     Raises:
-        UsageError: If it is another one, or *url* has none.
+        UsageError: If it is another one, or *url* has none, or a port that cannot be.
     """
     hosts = _hosts(url)
+    shown = url.rpartition("@")[2].partition("?")[0]
     if not hosts:
-        shown = url.rpartition("@")[2].partition("?")[0]
         raise UsageError(f"{shown!r} has no host; want a URL such as http://127.0.0.1:8000")
+    if not _has_a_port(url):
+        raise UsageError(f"{shown!r}: its port is no number from 0 to 65535; want one, or none")
     names = {name.lower().strip("[]").rstrip(".") for name in allowed}
     for host in hosts:
         if not is_loopback(host) and host.lower().rstrip(".") not in names:
@@ -60,6 +62,16 @@ def require_allowed(url: str, allowed: Iterable[str], purpose: str) -> str:
                 f"{ALLOW_OPTION} {host}"
             )
     return hosts[0]
+
+
+def _has_a_port(url: str) -> bool:
+    """Return whether the port of *url* can be one; True without any, or of several hosts."""
+    parts = urlsplit(url)
+    try:
+        port = None if "," in parts.netloc else parts.port
+    except ValueError:
+        return False
+    return port is None or port >= 0
 
 
 def _hosts(url: str) -> list[str]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
+from urllib.parse import urlsplit
 
 from agent_perf.errors import BrokenError, UsageError
 
@@ -42,6 +43,18 @@ def pool_gauge(stats: Callable[[], HasInUse]) -> Callable[[], float]:
     return lambda: float(stats().in_use)
 
 
+def _is_address(url: str) -> bool:
+    """Return whether *url* is one of PostgreSQL, with a port that can be if it is of one host."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        return False
+    try:
+        parts = urlsplit(url)
+        port = None if "," in parts.netloc else parts.port
+    except ValueError:
+        return False
+    return port is None or port >= 0
+
+
 class PostgresActivity:
     """
     Client connections to one PostgreSQL database, by ``pg_stat_activity``; our own aside.
@@ -57,8 +70,12 @@ class PostgresActivity:
     """
 
     def __init__(self, url: str) -> None:
-        if not url.startswith(("postgresql://", "postgres://")):
-            raise UsageError(f"{url!r} is no address of PostgreSQL; want postgresql://host/name")
+        if not _is_address(url):
+            # Without the user: a password may stand there.
+            shown = url.rpartition("@")[2]
+            raise UsageError(
+                f"{shown!r} is no address of PostgreSQL; want postgresql://host:5432/name"
+            )
         try:
             import asyncpg
         except ImportError:

@@ -144,6 +144,18 @@ def test_a_url_without_a_host_is_refused(url: str) -> None:
         require_allowed(url, [], "a load")
 
 
+@pytest.mark.parametrize("port", ["99999", "x", "-1"])
+@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+def test_a_port_that_cannot_be_is_refused(scheme: str, port: str) -> None:
+    """
+    It is told before anything is sent, for clients raise whatever they like.
+    """
+    with pytest.raises(UsageError, match="its port is no number from 0 to 65535") as error:
+        require_allowed(f"{scheme}://user:hunter22@127.0.0.1:{port}/x", [], "a load")
+
+    assert "hunter22" not in str(error.value)
+
+
 def test_a_password_in_a_url_is_not_told() -> None:
     """
     Messages go into logs, and a URL may hold a password.

@@ -72,5 +72,7 @@ def test_what_is_no_postgres_is_refused() -> None:
     """
     Before anything is sampled.
     """
-    with pytest.raises(UsageError, match="no address of PostgreSQL"):
-        PostgresActivity("mysql://here")
+    for url in ("mysql://here", "postgresql://me:hunter2@127.0.0.1:99999/x", "postgresql://h:x/x"):
+        with pytest.raises(UsageError, match="no address of PostgreSQL") as told:
+            PostgresActivity(url)
+        assert "hunter2" not in str(told.value)
