@@ -40,7 +40,8 @@ def report_range(revisions: str | None, *, reports: Path | None, form: str) -> i
         revisions = f"{base}..{head}"
     if ".." not in revisions:
         raise UsageError(
-            f"{revisions!r} is one commit; want a range, as {revisions}~5..{revisions}"
+            f"{revisions!r} is no range of commits, and no file that is there; want a range, as "
+            "main~5..main, or a file"
         )
     commits = project.repository.commits(revisions)
     shelves = {commit.id: project.store.load(commit.id) for commit in commits}

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent_perf.cli.project import open_project
-from agent_perf.cli.report import write_history
+from agent_perf.cli.report import report_range, write_history
 from agent_perf.cli.stored_runs import base_choice, look_back
+from agent_perf.errors import UsageError
 from agent_perf.gate import judge
 from agent_perf.records import Decision, Run
 from tests.runs import ENVIRONMENT, make_run
@@ -130,3 +131,13 @@ def test_a_range_is_told_with_the_targets_of_the_configuration(
 
     (series,) = json.loads((tmp_path / "told/report.json").read_text())["series"]
     assert ("shop.answer@1 latency.p95", 0.015) == (series["name"], series["target"])
+
+
+def test_a_file_that_is_not_there_is_no_commit(
+    tmp_path: Path, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reports on a file has to be told that there is none, and not of commits alone."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError, match="'k6.json' is no range of commits, and no file"):
+        report_range("k6.json", reports=None, form="text")
