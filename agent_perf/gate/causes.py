@@ -51,12 +51,14 @@ def explain(base: Run, head: Run) -> tuple[Cause, ...]:
     Rules find root causes and claim what follows from them, so that one mistake is told
     once; echoes of less than a tenth are told only if there is nothing else. What no rule
     knows is told as more work, or as an operation that takes longer. A run explains
-    itself with nothing.
+    itself with nothing, and so does one without requests, as under a load that asked for none.
 
     Args:
-        base: A run with at least one request.
+        base: Any run.
         head: Of the same benchmark, comparable with *base*.
     """
+    if not base.latency_ns or not head.latency_ns:
+        return ()
     difference = Difference(base=base, head=head)
     for every in (False, True):
         findings = _roots(difference, every=every)

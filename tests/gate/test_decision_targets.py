@@ -8,6 +8,7 @@ import pytest
 from agent_perf.errors import ConfigError
 from agent_perf.records import (
     Breach,
+    CheckResult,
     Outcome,
 )
 from tests.gate.deciding import HEAD, MS, OLD, decide, duet
@@ -53,6 +54,25 @@ def test_a_target_that_was_missed_before_is_told() -> None:
     assert Outcome.FAIL is both.outcome
     assert ("agent.chat@50 latency.p95: the base misses this target too",) == both.warnings
     assert () == only_head.warnings
+
+
+def test_a_promise_is_broken_without_a_request() -> None:
+    """
+    A run that was asked for nothing may break its check all the same, and has no cause.
+    """
+    check = CheckResult(
+        name="check.goodput.outage",
+        passed=False,
+        observed=0.0,
+        limit=0.5,
+        unit="ratio",
+        text="none",
+    )
+    silent = replace(OLD, latency_ns=(), path=(), counts={})
+    decision = decide([silent], [replace(silent, commit=HEAD, checks=(check,))])
+
+    assert Outcome.FAIL is decision.outcome
+    assert {} == decision.causes
 
 
 def test_a_target_without_its_metric_is_undecided() -> None:
