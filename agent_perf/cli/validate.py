@@ -73,7 +73,7 @@ def validate(options: ValidateOptions) -> int:
     """
     plan = _plan(options)
     error_max = _share(options.error_max, "--error-max")
-    judged_to = _share(options.judged_to, "--judged-to")
+    judged_to = _share(options.judged_to, "--judged-to", most=1.0)
     is_long = options.live_for_s is not None
     if is_long != (options.virtual_for_s is not None):
         raise UsageError("--live-for and --virtual-for go together: give both, or neither")
@@ -167,7 +167,7 @@ def _is_off(one: RateError, error_max: float, judged_to: float) -> bool:
 
 
 def _plan(options: ValidateOptions) -> PredictionPlan:
-    shares = tuple(_share(part, "--shares") for part in options.shares.split(","))
+    shares = {_share(part, "--shares", most=1.0) for part in options.shares.split(",")}
     return PredictionPlan(
         shares=tuple(sorted(shares)),
         requests=options.requests,
@@ -177,14 +177,14 @@ def _plan(options: ValidateOptions) -> PredictionPlan:
     )
 
 
-def _share(text: str, option: str) -> float:
+def _share(text: str, option: str, *, most: float = 10.0) -> float:
     word = text.strip()
     try:
         value = float(word[:-1]) / 100 if word.endswith("%") else float(word)
     except ValueError:
         value = -1.0
-    if not 0 < value <= 10:
-        raise UsageError(f"{option} {text!r}; want a share, such as 70%")
+    if not 0 < value <= most:
+        raise UsageError(f"{option} {text!r}; want a share up to {most:.0%}, such as 70%")
     return value
 
 

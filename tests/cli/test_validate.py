@@ -54,6 +54,8 @@ def test_a_long_virtual_run_stands_beside_a_short_live_one(redis_url: str) -> No
     ("arguments", "said"),
     [
         (("--shares", "many"), "--shares 'many'"),
+        (("--shares", "20%,120%"), "--shares '120%'"),
+        (("--judged-to", "200%"), "--judged-to '200%'; want a share up to 100%"),
         (("--live-for", "5"), "--live-for and --virtual-for go together"),
         (("--rate", "5"), "--rate goes with"),
         (("--error-max", "-1"), "--error-max"),

@@ -115,6 +115,17 @@ def test_a_watcher_reads_the_time_at_each_count() -> None:
     assert {"db_statements": 3, "requests": 1} == miss.counts
     # 300 ns passed, of which 20 were our own.
     assert {"redis.trip": [280]} == watcher.waits_ns
+    assert not watcher.failures
+
+
+def test_a_watcher_tells_of_failures() -> None:
+    """Costs of requests that failed are others'; the warm-up's failures are nobody's."""
+    watcher = Watcher(lambda: 0)
+    for number, error in ((-2, "Early"), (0, None), (1, "ValueError"), (2, "ValueError")):
+        watcher.event(0, "begin", number, 0)
+        watcher.event(0, "end", number, "", error)
+
+    assert {"ValueError": 2} == watcher.failures
 
 
 def test_waits_become_tables() -> None:
@@ -283,6 +294,7 @@ def test_costs_follow_from_how_busy_a_loop_is() -> None:
         tables={},
         knee_hz=200.0,
         factors=((0.0, 1.0), (0.5, 0.75), (0.9, 0.7), (1.0, 0.5)),
+        requests=100,
     )
 
     assert 0.875 == ground.factor_at(0.25)

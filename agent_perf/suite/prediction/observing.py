@@ -66,11 +66,13 @@ class Watcher:
 
     Attributes:
         requests: Those after the warm-up, in order.
+        failures: Error category to how many of them ended with it.
         waits_ns: Operation to how long its service let us wait, each time.
     """
 
     def __init__(self, cpu_ns: Callable[[], int]) -> None:
         self.requests: list[Observed] = []
+        self.failures: Counter[str] = Counter()
         self.waits_ns: dict[str, list[int]] = {}
         self._cpu_ns = cpu_ns
         self._begun_ns: dict[str, int] = {}
@@ -89,7 +91,9 @@ class Watcher:
                     self._last_ns = self._cpu_ns()
                     self._counts.clear()
                     self._spent.clear()
-            case ("end", int(number), str(path), _):
+            case ("end", int(number), str(path), error):
+                if number >= 0 and error is not None:
+                    self.failures[str(error)] += 1
                 self._end(number, path)
             case (str(name), int(start_ns), int(end_ns), str()):
                 self._span(name, end_ns - start_ns)

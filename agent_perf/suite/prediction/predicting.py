@@ -29,6 +29,8 @@ from agent_perf.units import NS
 
 _OVERLOAD: Final = 2.0
 """Times the rate that the CPU bears: enough to keep it busy all the time."""
+_ROUND_S: Final = 0.5
+"""A round lasts at least so long at the limit: what is over sooner tells of its beginning."""
 _KNEE_ROUNDS: Final = 3
 _BUSY_ROUNDS: Final = 3
 _BUSY_SHARES: Final = (0.2, 0.4, 0.6, 0.8)
@@ -44,7 +46,8 @@ class PredictionPlan:
 
     Attributes:
         shares: Rates, as shares of the highest that is carried; ascending, > 0.
-        requests: At each rate, in each round; the same ones at each, closer together.
+        requests: At each rate, in each round, and as many more as half a second's at the limit are;
+            the same ones at each, closer together.
         rounds: Of all rates in turns, >= 1.
         learned: Requests that costs are learned from, one at a time.
         seed: Of the first round; each takes the next.
@@ -78,6 +81,7 @@ class Groundwork:
         knee_hz: The highest rate that is carried: answers a second when more is asked.
         factors: Share of the limit to how many times that costs are, on average; ascending, from
             0 to 1.
+        requests: How many are to be asked at each rate.
     """
 
     scenario: Scenario
@@ -85,6 +89,7 @@ class Groundwork:
     tables: Mapping[str, LatencyTable]
     knee_hz: float
     factors: tuple[tuple[float, float], ...]
+    requests: int
 
     def factor_at(self, share: float) -> float:
         """Return how many times its costs alone are taken at *share* of the limit, on average."""
@@ -121,22 +126,31 @@ def lay_groundwork(
     watcher = Watcher(time.process_time_ns)
     alone = replace(scenario, requests=plan.learned, load=None, warmup=10, seed=_LEARN_SEED)
     run_scenario(alone, 1, commit=WORKTREE, tier=Tier.LIVE, probe=watcher)
+    if watcher.failures:
+        told = ", ".join(f"{name} {count}" for name, count in watcher.failures.most_common(5))
+        tell(
+            f"{watcher.failures.total()} of {len(watcher.requests)} requests failed ({told}); what "
+            "they took counts, too"
+        )
     fit = fit_costs(watcher.requests, costs_for(scenario.source))
     tables = tables_from(watcher.waits_ns)
     borne_hz = NS / fit.mean_ns
     tell(f"a request takes {fit.mean_ns / 1e6:.2f} ms of CPU time: a core bears {borne_hz:.0f}/s")
     rates, full = [], []
+    asked_hz = borne_hz * _OVERLOAD
+    requests = _enough(plan, asked_hz)
     for number in range(_KNEE_ROUNDS):
-        live = live_round(scenario, borne_hz * _OVERLOAD, plan.requests, plan.seed + number)
+        live = live_round(scenario, asked_hz, requests, plan.seed + number)
         rates.append(live.run.throughput_hz)
         # It is busy to the last answer.
         full.append(live.busy_ratio * live.run.duration_ns / _spent_by(fit.costs, live.run))
     knee_hz = sorted(rates)[len(rates) // 2]
     tell(f"asked for more than it carries, it answered {knee_hz:.0f}/s")
+    learned = max(plan.learned, _enough(plan, knee_hz) // 2)
     busy: dict[float, list[float]] = {share: [] for share in _BUSY_SHARES}
     for number in range(_BUSY_ROUNDS):
         for share, found in busy.items():
-            live = live_round(scenario, share * knee_hz, plan.learned, _LEARN_SEED + 1 + number)
+            live = live_round(scenario, share * knee_hz, learned, _LEARN_SEED + 1 + number)
             found.append(live.cpu_ns / _spent_by(fit.costs, live.run))
     between = ((share, statistics.median(found)) for share, found in busy.items())
     factors = ((0.0, 1.0), *between, (1.0, statistics.median(full)))
@@ -148,7 +162,12 @@ def lay_groundwork(
         tables=tables,
         knee_hz=knee_hz,
         factors=factors,
+        requests=_enough(plan, knee_hz),
     )
+
+
+def _enough(plan: PredictionPlan, limit_hz: float) -> int:
+    return max(plan.requests, round(limit_hz * _ROUND_S))
 
 
 def _spent_by(costs: CpuCosts, run: LoadRun) -> int:
@@ -175,8 +194,8 @@ def predict(
     for number in range(plan.rounds):
         for rate_hz in rates:
             seed = plan.seed + number
-            live = live_round(ground.scenario, rate_hz, plan.requests, seed)
-            virtual = _virtual(ground, rate_hz, plan.requests / rate_hz, seed)
+            live = live_round(ground.scenario, rate_hz, ground.requests, seed)
+            virtual = _virtual(ground, rate_hz, ground.requests / rate_hz, seed)
             pairs[rate_hz].append(
                 Pair(
                     live=live.run,
