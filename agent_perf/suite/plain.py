@@ -10,9 +10,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
 
 from agent_perf.errors import ConfigError
 from agent_perf.load import Ask, Request
@@ -20,6 +18,9 @@ from agent_perf.suite.application import AsgiApp, started
 from agent_perf.suite.user_client import user_transport
 from agent_perf.suite.world import World
 from agent_perf.variables import variables_set
+
+if TYPE_CHECKING:
+    import httpx
 
 Function = Callable[..., Any]
 Build = Callable[[World], AsyncIterator[Request]]
@@ -110,6 +111,8 @@ class Clients:
         """Return the client of *user*."""
         client = self._clients.get(user)
         if client is None:
+            import httpx
+
             transport = user_transport(self._world, self._app)
             client = httpx.AsyncClient(transport=transport, base_url=_BASE_URL, trust_env=False)
             self._clients[user] = client

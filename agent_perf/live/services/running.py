@@ -10,10 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from agent_perf.errors import BrokenError, UsageError
 from agent_perf.live.services.address import (
     EMBEDDED,
@@ -23,8 +19,6 @@ from agent_perf.live.services.address import (
     ServiceAddress,
     shown_url,
 )
-from agent_perf.live.services.embedded_postgres import embedded_postgres
-from agent_perf.live.services.embedded_redis import embedded_redis
 from agent_perf.live.services.postgres_greeting import Greeting, greeting_of
 from agent_perf.live.services.programs import Program, postgres_program, redis_program
 from agent_perf.live.services.scratch import sweep
@@ -97,7 +91,11 @@ def _program(service: Service, *, is_asked: bool) -> Program:
 
 def _embedded(service: Service, program: Program) -> AbstractContextManager[ServiceAddress]:
     if service is Service.REDIS:
+        from agent_perf.live.services.embedded_redis import embedded_redis
+
         return embedded_redis(program)
+    from agent_perf.live.services.embedded_postgres import embedded_postgres
+
     return embedded_postgres(program)
 
 
@@ -108,6 +106,10 @@ def _found(service: Service, url: str) -> ServiceAddress:
 
 def _redis_at(url: str) -> str:
     """Return what answers at *url*."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     try:
         client = redis.Redis.from_url(
             url,
