@@ -4,6 +4,8 @@ Writes and prints what a load, or a search for capacity, came to.
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +71,8 @@ def tell_load(run: LoadRun, telling: Telling) -> int:
     if telling.form == "json":
         print_json(view.document)
     else:
-        _print((*load_lines(run), *target_lines(decision)), decision, bottlenecks)
+        lines = (*load_lines(run, _width()), *target_lines(decision))
+        _print(lines, decision, bottlenecks)
     codec.write_atomic(telling.folder / f"{name}.json", codec.dump_load_run(run))
     codec.write_atomic(telling.folder / f"{name}.svg", draw_load(run).encode())
     _write(telling.folder / name, view, telling.form, decision)
@@ -90,6 +93,11 @@ def tell_capacity(capacity: Capacity, telling: Telling) -> int:
     codec.write_atomic(telling.folder / f"{name}.json", codec.dump_capacity(capacity))
     _write(telling.folder / name, view, telling.form, decision)
     return exit_code(decision, telling.undecided)
+
+
+def _width() -> int | None:
+    """Return the columns of the terminal that is printed to; None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _print(lines: Iterable[str], decision: LoadDecision, bottlenecks: Sequence[Bottleneck]) -> None:

@@ -16,12 +16,21 @@ from agent_perf.units import NS, format_value
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _COLUMNS: Final = 72
+_COLUMNS_MIN: Final = 10
+_BESIDE_BARS: Final = 30
+"""Columns that a row's name and its "up to 394.5 ms" take."""
 _PATHS_SHOWN: Final = 8
 _WINDOWS_SHOWN: Final = 4
 
 
-def load_lines(run: LoadRun) -> Iterator[str]:
-    """Yield what *run* came to: totals, latencies, errors and its timeline."""
+def load_lines(run: LoadRun, width: int | None = None) -> Iterator[str]:
+    """
+    Yield what *run* came to: totals, latencies, errors and its timeline.
+
+    Args:
+        run: What was measured.
+        width: Columns of the terminal, into which the timeline fits; None: nobody's.
+    """
     parts = [
         name if len(run.scenarios) == 1 else f"{name}={weight}"
         for name, weight in run.scenarios.items()
@@ -50,7 +59,8 @@ def load_lines(run: LoadRun) -> Iterator[str]:
             yield _row(f"DB {words}", f"mean {mean}, at most {level.peak:,}")
     if run.live is not None:
         yield from (_row(name, text) for name, text in live_lines(run.live))
-    yield from _timeline(run)
+    beside = width - _BESIDE_BARS if width is not None else _COLUMNS
+    yield from _timeline(run, min(_COLUMNS, max(_COLUMNS_MIN, beside)))
     yield from fault_lines(run)
 
 
@@ -125,7 +135,7 @@ def sparkline(values: Sequence[float]) -> str:
     )
 
 
-def _timeline(run: LoadRun) -> Iterator[str]:
+def _timeline(run: LoadRun, columns_max: int) -> Iterator[str]:
     buckets = run.timeline.buckets
     if len(buckets) < 2:
         return
@@ -141,7 +151,7 @@ def _timeline(run: LoadRun) -> Iterator[str]:
     for name, values, unit in rows:
         if any(values):
             # Several buckets share a column; its bar is the highest of them.
-            step = -(-len(values) // _COLUMNS)
+            step = -(-len(values) // columns_max)
             columns = [max(values[i : i + step]) for i in range(0, len(values), step)]
             yield _row(name, f"{sparkline(columns)}  up to {format_value(max(values), unit)}")
     yield _row("", f"0 to {format_value(len(buckets) * width_s, 's')}")

@@ -13,7 +13,15 @@ import agent_perf.report
 from agent_perf import codec
 from agent_perf.cli.load_text import load_lines, target_lines
 from agent_perf.gate import exit_code, find_bottlenecks, judge_load
-from agent_perf.records import LiveLoad, LoadRun, Outcome, ResourceRun, ResourceSeries, Tier
+from agent_perf.records import (
+    LiveLoad,
+    LoadRun,
+    Outcome,
+    ResourceRun,
+    ResourceSeries,
+    Tier,
+    Timeline,
+)
 from agent_perf.report import build_load_view, render
 from tests.report import loads
 
@@ -182,6 +190,24 @@ def test_when_a_target_was_missed_follows_its_verdict() -> None:
     assert " missed, from 1 s to " in lines
     assert kept.endswith("kept")
     assert " kept; missed from 4 s to 6 s " in brief
+
+
+def test_bars_fit_a_terminal() -> None:
+    """
+    At 80 columns no row of the timeline is longer, in a pipe each bucket has its own bar.
+    """
+    run = replace(loads.full_run(), timeline=_sixty_buckets())
+    narrow, piped = (
+        [line for line in load_lines(run, width) if "up to" in line] for width in (80, None)
+    )
+
+    assert len(narrow) == len(piped) > 2
+    assert max(map(len, narrow)) <= 80 < max(map(len, piped))
+
+
+def _sixty_buckets() -> Timeline:
+    buckets = loads.full_run().timeline.buckets
+    return Timeline(bucket_ns=100_000_000, buckets=(buckets * 60)[:60])
 
 
 def test_what_was_broken_is_told_at_once() -> None:
