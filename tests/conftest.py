@@ -10,6 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.services.addresses import POSTGRES, REDIS, why_not
+from tests.services.leftovers import found
+
+_HELD_BEFORE = pytest.StashKey[frozenset[str]]()
+_LEFT = pytest.StashKey[list[str]]()
 
 # The same examples each time, and no clock: a test passes or fails whatever the machine does.
 settings.register_profile(
@@ -39,8 +43,39 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --update-golden: rewrite golden files instead of comparing with them."""
+    """Add --update-golden, which rewrites golden files, and --nothing-left, which tells leftovers."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
+    parser.addoption(
+        "--nothing-left",
+        action="store_true",
+        help="fail if anything is in Redis or PostgreSQL afterwards that was not there before; "
+        "they serve nobody else meanwhile",
+    )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Look what services hold before the first test; a worker of xdist is not the whole run."""
+    if session.config.getoption("--nothing-left") and not hasattr(session.config, "workerinput"):
+        session.config.stash[_HELD_BEFORE] = found()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if its tests left something behind, and tell what."""
+    before = session.config.stash.get(_HELD_BEFORE, None)
+    if before is None:
+        return
+    left = sorted(found() - before)
+    if left:
+        session.config.stash[_LEFT] = left
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Tell what was left behind, a line each."""
+    for line in config.stash.get(_LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND by the tests: {line}")
 
 
 @pytest.fixture

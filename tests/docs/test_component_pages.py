@@ -9,14 +9,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.services.addresses import POSTGRES, REDIS, why_not
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs/components").glob("*.md")), ROOT / "docs/reference/components.md"]
+_NAMES = ("docs-", "link-")
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -38,6 +42,31 @@ def test_each_block_runs(code: str, tmp_path: Path) -> None:
     for word, url in (("redis://", REDIS), ("postgresql", POSTGRES)):
         if word in code and (reason := why_not(url)):
             pytest.skip(reason)
+    with _tidied(code):
+        _run(code, tmp_path)
+
+
+@contextmanager
+def _tidied(code: str) -> Iterator[None]:
+    """Remove what *code*, a page's example, leaves in Redis."""
+    if "redis://" not in code:
+        yield
+        return
+    with redis.Redis.from_url(REDIS) as client:
+        before = _examples(client)
+        try:
+            yield
+        finally:
+            for key in _examples(client) - before:
+                client.delete(key)
+
+
+def _examples(client: redis.Redis) -> set[bytes]:
+    # The server serves others, too: no names but those of the pages.
+    return {key for begin in _NAMES for key in client.scan_iter(f"{begin}*")}
+
+
+def _run(code: str, tmp_path: Path) -> None:
     program = tmp_path / "example.py"
     program.write_text(code)
     command = [sys.executable, "-W", "error::RuntimeWarning", "-m", __name__, str(program)]
