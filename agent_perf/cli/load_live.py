@@ -152,7 +152,7 @@ def _look(watched: Watched, time_budget_s: float | None) -> Callable[[Progress],
         if shows:
             sys.stderr.write(
                 f"{_CLEAR}{progress.at_s:.0f} s of the load, {progress.begun:,} requests, "
-                f"{time.monotonic() - begin_s:.0f} s"
+                f"{time.monotonic() - begin_s:.0f} s since the start"
             )
             sys.stderr.flush()
 

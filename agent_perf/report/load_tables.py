@@ -79,7 +79,10 @@ def operations_table(run: LoadRun) -> Table | None:
 
 def _unseen(run: LoadRun) -> str:
     if run.live is not None:
-        return "what the generator took between sending and receiving"
+        return (
+            "lateness of up to 1 ms. load.late: from the intended start until it was sent, where "
+            "that was more"
+        )
     cpu = "CPU time" if run.tier is Tier.LIVE else "CPU time charged"
     return f"waits for locks and semaphores of the code itself, sleeps, {cpu}"
 

@@ -81,4 +81,4 @@ def _headroom(observed: float | None, limit: float, *, passed: bool | None) -> s
 
 def _verdict(passed: bool | None) -> str:
     sign = _BADGES[passed]
-    return f"{sign.mark} {sign.word}"
+    return f"{sign.mark}\u00a0{sign.word}"

@@ -157,6 +157,7 @@ def test_a_service_is_told_in_words_of_its_own() -> None:
         "chat, first event",
         "first event of streams",
         "Sampled 4 times in 2 s; that took",
+        "In none of them: lateness of up to 1 ms. load.late: from the intended start",
     ):
         assert words in page
     for words in ("semaphore", "CPU time charged", "It: "):
