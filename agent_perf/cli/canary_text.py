@@ -78,9 +78,11 @@ def reason(result: CanaryResult) -> str:
             told = "; ".join(f"{one.limit.metric} {finding_text(one)}" for one in worse)
             return f"surely worse {place}: {told}"
     missing = [one.limit.metric for one in last.findings if one.answer is Answer.OPEN]
+    # Who is only watched is asked no more often than users do.
+    way_out = "a higher rate" if last.late_s is not None else "buckets with closer bounds"
     return (
         f"neither surely fine nor surely worse in {', '.join(missing) or 'anything'}: "
-        "give it more time (--for) or a higher rate"
+        f"give it more time (--for) or {way_out}"
     )
 
 
