@@ -49,4 +49,7 @@ def measure_on_cluster(
         address, project.repository, commits, project.config, jobs=jobs, tell=progress.say
     ) as workers:
         progress.say(f"cluster {address}: {workers.seat_count} at once")
-        return measure_commits(project, commits, replace(wish, elsewhere=workers), progress)
+        measured = measure_commits(project, commits, replace(wish, elsewhere=workers), progress)
+    if any(one.specs for one in measured.values()):
+        progress.say("commands were executed here, not on the cluster: what they take is sampled")
+    return measured
