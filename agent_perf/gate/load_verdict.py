@@ -254,7 +254,8 @@ def _untold(metric: str, run: LoadRun, metrics: Mapping[str, Metric]) -> str:
 
 def _too_few(metric: str, run: LoadRun) -> str:
     """Return that requests are too few for the quantile that *metric* is; empty if it is none."""
-    family, *path, which = metric.split(".")
+    family, *path = metric.split(".")
+    which = path.pop() if path else ""
     wanted = quantile_samples(which)
     if family != "latency" or wanted is None:
         return ""

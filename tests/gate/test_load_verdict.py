@@ -251,6 +251,7 @@ def test_of_a_service_only_what_is_its_own_is_called_slow() -> None:
         ("latency.p999", "40 requests cannot tell a P999, which wants 1,000; ask"),
         ("latency.chat.p95", "12 requests of chat cannot tell a P95, which wants 20; ask"),
         ("latency.chatt.p95", "give no such metric; "),
+        ("hit_ratio", "40 requests give no such metric; "),
     ],
 )
 def test_too_few_requests_are_no_misspelt_metric(metric: str, words: str) -> None:
