@@ -1,7 +1,7 @@
 """
 What looks right and is not: naive designs beside ours, so that their price can be seen.
 
-`tests/components/test_naive.py` shows what each gets wrong.
+`tests/components/test_naive.py` and `test_naive_paths.py` show what each gets wrong.
 """
 
 from __future__ import annotations

@@ -8,22 +8,8 @@ function models of pydantic-ai, and a plain async generator.
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 
-import httpx2
-import pydantic_ai
 import pytest
-from openai import AsyncOpenAI
-from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UsageLimitExceeded
-from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.models.test import TestModel
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.settings import ModelSettings
-from pydantic_ai.usage import UsageLimits
 
 from agent_perf.components import (
     Agent,
@@ -31,180 +17,26 @@ from agent_perf.components import (
     Budget,
     ErrorCategory,
     Llm,
-    Message,
     ModelError,
     ModelRateLimitError,
     ModelUnavailableError,
-    OpenAiModel,
     Price,
-    PydanticAiAgent,
-    PydanticAiModel,
     Question,
     RequestError,
-    RetryPolicy,
     Talker,
     TalkPolicy,
     Tally,
-    Tool,
-    ToolCall,
-    Usage,
     categorize,
 )
-from agent_perf.sim import SimHttp, SimLlm, SimLoop, llm, simulate
-from tests.components.fakes import Counts, constant_draws
-
-ONCE = RetryPolicy(attempts=1)
-ASKED = [Message(role="user", content="What is it like?")]
-
-
-async def weather(city: str) -> str:
-    return f"sunny in {city}"
-
-
-WEATHER = Tool(
-    name="weather",
-    description="Tells the weather.",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}},
-    call=weather,
+from agent_perf.sim import SimLoop
+from tests.components.agent.adapters import (
+    ASKED,
+    ONCE,
+    WEATHER,
+    Adapter,
+    every_adapter,
+    play,
 )
-
-
-class Told:
-    """What a scripted model does, one turn after the other, whoever plays it."""
-
-    def __init__(self, *turns: object) -> None:
-        self.turns = turns
-        self.closed = 0
-
-
-# Each gives a model that plays what it is told: text, ("tool", name, arguments), a status to
-# refuse with, "hang", or "cut" in the middle.
-Adapter = Callable[[Told], object]
-
-
-@asynccontextmanager
-async def _server(told: Told) -> AsyncIterator[AsyncOpenAI]:
-    counts = Counts()
-    draws = constant_draws(http_connect=0.0, http_request=0.0, llm_first_token=1.0, llm_token=0.1)
-    http = SimHttp(draws, counts)
-    server = SimLlm(http, draws, counts, tokens_per_chunk=2)
-    server.script(*(_turn(turn) for turn in told.turns))
-    async with http.client(httpx2) as client:
-        yield AsyncOpenAI(api_key="x", base_url=server.base_url, http_client=client, max_retries=0)
-
-
-def _turn(turn: object) -> object:
-    match turn:
-        case ("tool", str(name), dict(arguments)):
-            return llm.call_tool(name, **arguments)
-        case 429:
-            return llm.rate_limited(7)
-        case int(status):
-            return llm.fail(status)
-        case "hang":
-            return llm.stall(llm.text("some words", tokens=12), after_tokens=4)
-        case "cut":
-            return llm.truncated(llm.text("half an answer and the rest", tokens=12), after_tokens=4)
-        case _:
-            return llm.text(str(turn), tokens=6)
-
-
-@asynccontextmanager
-async def openai_model(told: Told) -> AsyncIterator[Llm]:
-    async with _server(told) as client:
-        yield OpenAiModel(client, "gpt-4o-mini")
-
-
-@asynccontextmanager
-async def pydantic_over_openai(told: Told) -> AsyncIterator[Llm]:
-    async with _server(told) as client:
-        yield PydanticAiModel(
-            OpenAIChatModel("gpt-4o-mini", provider=OpenAIProvider(openai_client=client))
-        )
-
-
-@asynccontextmanager
-async def pydantic_function(told: Told) -> AsyncIterator[Llm]:
-    turns = list(told.turns)
-
-    async def speak(_: object, __: AgentInfo) -> AsyncIterator[object]:
-        turn = turns.pop(0)
-        try:
-            await asyncio.sleep(1)
-            match turn:
-                case ("tool", str(name), dict(arguments)):
-                    half, rest = json.dumps(arguments)[:4], json.dumps(arguments)[4:]
-                    yield {0: DeltaToolCall(name=name, json_args=half, tool_call_id="1")}
-                    yield {0: DeltaToolCall(json_args=rest)}
-                case int(status):
-                    raise ModelHTTPError(
-                        status, "function", headers={"retry-after": "7"} if status == 429 else None
-                    )
-                case "hang":
-                    yield "some "
-                    await asyncio.sleep(100_000)
-                case "cut":
-                    yield "half an ans"
-                    raise httpx2.RemoteProtocolError("cut")
-                case _:
-                    for word in str(turn).split(" "):
-                        yield f"{word} "
-        finally:
-            told.closed += 1
-
-    yield PydanticAiModel(FunctionModel(stream_function=speak))
-
-
-@asynccontextmanager
-async def plain(told: Told) -> AsyncIterator[Llm]:
-    turns = list(told.turns)
-
-    async def speak(_: Sequence[Message], __: Sequence[Tool]) -> AsyncIterator[object]:
-        turn = turns.pop(0)
-        await asyncio.sleep(1)
-        match turn:
-            case ("tool", str(name), dict(arguments)):
-                yield ToolCall(id="1", name=name, arguments=json.dumps(arguments))
-            case 429:
-                raise ModelRateLimitError("slow down", retry_after_s=7.0)
-            case 500 | 503:
-                raise ConnectionResetError
-            case int():
-                raise ModelError("no")
-            case "hang":
-                yield "some "
-                await asyncio.sleep(100_000)
-            case "cut":
-                yield "half an ans"
-                raise ConnectionResetError
-            case _:
-                for word in str(turn).split(" "):
-                    yield f"{word} "
-        yield Usage(tokens_in=12, tokens_out=6)
-
-    yield speak
-
-
-ADAPTERS = [openai_model, pydantic_over_openai, pydantic_function, plain]
-every_adapter = pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda it: it.__name__)
-
-
-def play(
-    adapter: Adapter,
-    *turns: object,
-    body: Callable[[Llm, SimLoop], object],
-) -> object:
-    async def main(loop: SimLoop) -> object:
-        before = asyncio.all_tasks()
-        async with adapter(Told(*turns)) as model:
-            result = await body(model, loop)
-        # The clients leave generators to be collected, which the loop then closes in tasks.
-        gc.collect()
-        await asyncio.sleep(1)
-        assert before == asyncio.all_tasks()
-        return result
-
-    return simulate(main, executor="inline")
 
 
 @every_adapter
@@ -354,121 +186,3 @@ def test_budgets_know_what_it_cost(adapter: Adapter) -> None:
 
     assert pytest.approx(cost_usd, abs=1e-11) == spent_usd
     assert cost_usd > 0
-
-
-def test_a_model_that_does_not_stream() -> None:
-    """
-    With stream=False a function model without a stream is understood; so is a TestModel.
-    """
-    answers: list[str] = []
-
-    async def main(_: SimLoop) -> None:
-        for model in (TestModel(custom_output_text="done"), TestModel(call_tools=[])):
-            for stream in (True, False):
-                talker = Talker(PydanticAiModel(model, stream=stream))
-                answers.append(await talker.talk(ASKED, None, Tally()))
-
-    simulate(main)
-
-    assert ["done", "done", "success (no tool calls)", "success (no tool calls)"] == answers
-
-
-def test_a_whole_agent_answers_as_a_model() -> None:
-    """
-    An agent of pydantic-ai runs its own tool, is streamed, and tells all its tokens; what was
-    said before is its history.
-    """
-    histories: list[int] = []
-    heard: list[str] = []
-
-    async def speak(messages: list[object], _: AgentInfo) -> AsyncIterator[object]:
-        histories.append(len(messages))
-        if len(histories) == 1:
-            yield {0: DeltaToolCall(name="weather", json_args='{"city": "Bergen"}')}
-        else:
-            yield "It is "
-            yield "sunny"
-
-    support = pydantic_ai.Agent(FunctionModel(stream_function=speak))
-
-    @support.tool_plain
-    async def weather(city: str) -> str:
-        return f"sunny in {city}"
-
-    async def main(_: SimLoop) -> tuple[str, Tally]:
-        tally = Tally()
-        talker = Talker(PydanticAiAgent(support), instructions="Be brief.")
-        return await talker.talk(ASKED, heard.append, tally), tally
-
-    text, tally = simulate(main)
-
-    assert ("It is sunny", ["It is ", "sunny"]) == (text, heard)
-    assert [1, 3] == histories
-    assert tally.usage.tokens_in > 50
-    assert 1 == tally.llm_calls
-
-
-class Slow(ModelAPIError):
-    """Theirs, of a kind that nobody knows."""
-
-
-@pytest.mark.parametrize(
-    ("error", "category"),
-    [
-        (ModelHTTPError(429, "m"), ErrorCategory.RATE_LIMIT),
-        (ModelHTTPError(408, "m"), ErrorCategory.TIMEOUT),
-        (ModelHTTPError(502, "m"), ErrorCategory.NETWORK),
-        (ModelHTTPError(404, "m"), ErrorCategory.MODEL),
-        (pydantic_ai.exceptions.ModelTimeoutError("m", "slow"), ErrorCategory.TIMEOUT),
-        (pydantic_ai.exceptions.ModelConnectionError("m", "cut"), ErrorCategory.NETWORK),
-        (pydantic_ai.exceptions.ModelServerError("m", "oh"), ErrorCategory.NETWORK),
-        (pydantic_ai.exceptions.ModelRateLimitError("m", "busy"), ErrorCategory.RATE_LIMIT),
-        (pydantic_ai.exceptions.UnexpectedModelBehavior("odd"), ErrorCategory.MODEL),
-        (UsageLimitExceeded("too much"), ErrorCategory.BUDGET),
-        (Slow("m", "odd"), ErrorCategory.MODEL),
-        (httpx2.ReadTimeout("slow"), ErrorCategory.TIMEOUT),
-        (KeyError("a bug"), ErrorCategory.INTERNAL),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.value,
-)
-def test_what_pydantic_ai_raises_has_its_category(
-    error: Exception, category: ErrorCategory
-) -> None:
-    """
-    Errors of a model and of an agent are told apart; a bug stays a bug.
-    """
-
-    async def fail(_: object, __: AgentInfo) -> AsyncIterator[str]:
-        raise error
-        yield ""
-
-    async def main(_: SimLoop) -> list[ErrorCategory]:
-        function = FunctionModel(stream_function=fail)
-        found = []
-        for model in (PydanticAiModel(function), PydanticAiAgent(pydantic_ai.Agent(function))):
-            try:
-                await Talker(model, retry=ONCE).talk(ASKED, None, Tally())
-            except Exception as caught:  # noqa: BLE001
-                found.append(categorize(caught))
-        return found
-
-    assert [category, category] == simulate(main)
-
-
-def test_usage_limits_of_the_agent_are_a_budget() -> None:
-    """
-    An agent that has reached its own limits has spent its budget; one that is offered the
-    Talker's tools says that it does not take them.
-    """
-
-    async def main(_: SimLoop) -> list[ErrorCategory]:
-        inner = pydantic_ai.Agent(TestModel(), model_settings=ModelSettings(max_tokens=10))
-        limited = PydanticAiAgent(inner, usage_limits=UsageLimits(request_limit=0))
-        found = []
-        for talker in (Talker(limited), Talker(PydanticAiAgent(inner), tools=[WEATHER])):
-            with pytest.raises(Exception) as caught:  # noqa: PT011
-                await talker.talk(ASKED, None, Tally())
-            found.append(categorize(caught.value))
-        return found
-
-    assert [ErrorCategory.BUDGET, ErrorCategory.MODEL] == simulate(main)

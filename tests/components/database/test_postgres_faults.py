@@ -1,4 +1,4 @@
-"""The faults of test_postgres_services in virtual time."""
+"""The faults of test_postgres_faults_services in virtual time."""
 
 from __future__ import annotations
 
