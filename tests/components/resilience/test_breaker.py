@@ -50,9 +50,9 @@ def test_never_more_than_one_probe(
     for fails, later_s in script:
         now_s += later_s
         admitted = admit(state, now_s, open_s)
+        is_early = state.opened_s is not None and now_s < state.opened_s + open_s
+        assert is_early == (admitted is None)
         if admitted is None:
-            assert state.opened_s is not None
-            assert now_s < state.opened_s + open_s
             continue
         if admitted.probing:
             assert admit(admitted, now_s + 1e9, open_s) is None
