@@ -16,7 +16,7 @@ from agent_perf.history import NoiseStore
 from agent_perf.records import Failure
 from agent_perf.suite import Fitness, HealthCheck, NoiseFindings
 from tests.cli.command import agent_perf
-from tests.report.samples import NOISE
+from tests.report.duet_samples import NOISE
 from tests.shop import commit, make_shop, write
 
 MICRO = """\

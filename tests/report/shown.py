@@ -16,7 +16,7 @@ from agent_perf.report import (
     render_site,
     write_reports,
 )
-from tests.report import long_past, samples
+from tests.report import long_past, past_samples, samples
 from tests.report.views import VIEWS
 
 
@@ -41,7 +41,7 @@ def _long_names() -> View:
 
 def _long_history() -> View:
     """A hundred commits, a step at every third, the last one too."""
-    steps, _, commits = samples.history()
+    steps, _, commits = past_samples.history()
     names = [f"{index:040x}" for index in range(100)]
     points = tuple(
         SeriesPoint(label=name, value=1234.5678 * (1 + index // 3))

@@ -15,7 +15,7 @@ from agent_perf.report import (
     render,
 )
 from agent_perf.report.view import View
-from tests.report import samples
+from tests.report import past_samples, samples
 from tests.report.views import VIEWS
 
 
@@ -267,7 +267,7 @@ def test_only_what_stepped_is_marked() -> None:
     """
     A chart is marked at the steps of its own series, not at those of others.
     """
-    (step, *_), _, commits = samples.history()
+    (step, *_), _, commits = past_samples.history()
     stepped, other = replace(step.comparisons[0], benchmark="one"), "two latency.p95"
     labels = [SeriesPoint(label=commit.name, value=1.0) for commit in commits]
     view = build_history_view(
@@ -286,7 +286,7 @@ def test_long_quiet_runs_are_folded() -> None:
     """
     Eight and more commits in a row that changed nothing are one entry.
     """
-    steps, series, commits = samples.history()
+    steps, series, commits = past_samples.history()
     quiet = tuple(replace(commits[0], name=f"{index:040x}") for index in range(30))
     view = build_history_view(steps, series, commits=(*quiet, *commits))
 

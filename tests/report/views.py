@@ -18,7 +18,7 @@ from agent_perf.report import (
     build_view,
 )
 from tests.gate.deciding import OLD, decide, duet, slow_by
-from tests.report import findings, loads, samples
+from tests.report import duet_samples, findings, loads, past_samples, samples
 
 
 def failed() -> View:
@@ -63,13 +63,13 @@ def passed() -> View:
 
 def undecided() -> View:
     """Noise and change cannot be told apart."""
-    decision, duets = samples.sampled()
+    decision, duets = duet_samples.sampled()
     return build_view(
         decision,
         base_runs={},
         head_runs={},
         duets=duets,
-        noise=samples.NOISE,
+        noise=duet_samples.NOISE,
         title="shop-assistant",
         commands=[Command(purpose="Measure longer", line="agent-perf compare 36a4e77 9a81b4c")],
     )
@@ -177,7 +177,7 @@ def broken() -> View:
 
 def history() -> View:
     """Twelve commits, five of them for the worse."""
-    steps, series, commits = samples.history()
+    steps, series, commits = past_samples.history()
     return build_history_view(
         steps, series, commits=commits, title="demo", notes=["Exact: the same everywhere."]
     )
@@ -185,7 +185,7 @@ def history() -> View:
 
 def versions() -> View:
     """Versions of a library."""
-    series, shifts = samples.versions()
+    series, shifts = past_samples.versions()
     return build_series_view(series, shifts, title="redis-py, client CPU time")
 
 
