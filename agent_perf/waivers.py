@@ -84,7 +84,7 @@ def _content(path: Path) -> bytes:
 def _parse(content: bytes, path: Path) -> Accepted:
     try:
         document = tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for key in document:
         if key not in _TABLES:

@@ -175,7 +175,7 @@ def _plain_lines(text: str) -> Iterator[str]:
 def _table(pyproject: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{pyproject} is not valid TOML: {error}") from error
 
 

@@ -110,7 +110,7 @@ class CommentApi:
     def _told(self, answer: httpx.Response) -> Any:
         try:
             return answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ForgeError(
                 f"{self._thread.api_url} answered HTTP {answer.status_code} with what is no JSON; "
                 "is it the address of the API?"
@@ -155,7 +155,7 @@ class CommentApi:
         said = f"{thread.name}: HTTP {status}"
         try:
             told = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if isinstance(told, dict) and (message := told.get("message") or told.get("error")):
             said += f" ({self._harmless(str(message))})"

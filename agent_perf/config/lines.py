@@ -46,7 +46,7 @@ def _header(line: str) -> tuple[str, ...]:
     """Return the table that *line* opens; empty if it is no header."""
     try:
         return tuple(_path(tomllib.loads(line)))
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         # A line of a list: [1, 2] is no name of a table.
         return ()
 
@@ -54,7 +54,7 @@ def _header(line: str) -> tuple[str, ...]:
 def _key(text: str) -> tuple[str, ...]:
     try:
         return tuple(_path(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return ()
 
 

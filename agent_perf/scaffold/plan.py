@@ -167,7 +167,7 @@ def _adds_only_ours(before: str, addition: str) -> bool:
     """Whether *addition* disturbs nothing: `tool` may be written in ways that forbid it."""
     try:
         old, new = tomllib.loads(before), tomllib.loads(before + addition)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return False
     new.get("tool", {}).pop("agent-perf", None)
     # A file without any `tool` has an empty one now.

@@ -88,7 +88,7 @@ def load_costs(data: bytes, source: str) -> CpuCosts:
     """
     try:
         return msgspec.json.decode(data, type=CpuCosts)
-    except (msgspec.DecodeError, ConfigError) as error:
+    except (msgspec.DecodeError, ConfigError, RecursionError) as error:
         raise ConfigError(
             f"{source} does not hold CPU costs ({error}); make it again with `agent-perf calibrate`"
         ) from error

@@ -84,7 +84,7 @@ class PriceList:
         try:
             text = path.read_text()
             content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: no list of prices: {error}") from error
         return self._with_content(content, str(path))
 

@@ -203,7 +203,7 @@ class Journal:
     def _parse(self, line: bytes, number: int) -> _Line:
         try:
             parsed: _Line = _decode(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StoreError(
                 f"{self.path}, line {number} is damaged: {error}; move the file away"
             ) from error

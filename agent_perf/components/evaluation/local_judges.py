@@ -182,7 +182,7 @@ class JsonFields(_Local):
         """Return what it says of *attempt*."""
         try:
             expected = _decode_object(attempt.expected)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise ConfigError(
                 f"example {attempt.example.id!r} expects no JSON object: {error}"
             ) from error

@@ -116,7 +116,7 @@ class EventFile:
         number, line = numbered
         try:
             return self._decoder.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidEventError(f"{self._path}, line {number}: {error}") from error
 
     def _remove(self, size_bytes: int) -> None:

@@ -76,7 +76,7 @@ def read_webhook(signer: Signer, *, key: str, signature: str, body: bytes, now_s
         raise WebhookRefusedError("the webhook's signature is not that of its body")
     try:
         webhook = _decoder.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WebhookRefusedError(f"the webhook cannot be read: {error}") from error
     age_s = now_s - webhook.time_ms / 1e3
     if abs(age_s) > _AGE_S_MAX:

@@ -250,7 +250,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[list[_Event]]:
 def _event(data: bytes) -> _Event:
     try:
         chunk = msgspec.json.decode(data, type=_Chunk)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BrokenError(f"the answer's stream is none of chat completions: {error}") from error
     text = "".join(one.delta.content or "" for one in chunk.choices or () if one.delta)
     told = chunk.usage

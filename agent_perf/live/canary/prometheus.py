@@ -151,7 +151,7 @@ class Prometheus:
                     )
                     for one in answer.data.result
                 ]
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             raise BrokenError(
                 f"what is at {self._shown} answers with status {status}, and not as a Prometheus "
                 "does; want its address, as http://prometheus:9090"

@@ -159,7 +159,7 @@ def load_model_script(path: Path) -> ModelScript:
         raise ConfigError(f"script {path}: more than {FILE_BYTES_MAX:,} bytes")
     try:
         table = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"script {path}: no TOML: {error}") from error
     _refuse_unknown(table, ModelScript, str(path))
     try:

@@ -223,3 +223,15 @@ def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert [400, 413, 413] == [one.status_code for one in (small, large, pieces)]
     assert "the body has more than 1,000 bytes; want less" == large.json()["error"]["message"]
     assert 2 == model.counts["llm_too_large"]
+
+
+@pytest.mark.parametrize("api", ["chat/completions", "responses", "embeddings", "messages"])
+def test_a_body_that_is_nested_without_end_is_refused(api: str) -> None:
+    """
+    It is the asker's mistake, as any other body that is no request.
+    """
+    with _served() as (client, _):
+        answer = client.post(f"/v1/{api}", content=b'{"model": "gpt-4o", "x": ' + b"[" * 100_000)
+
+    assert 400 == answer.status_code
+    assert "message" in answer.json()["error"]

@@ -62,7 +62,7 @@ def parse_embeddings(content: bytes) -> EmbeddingsRequest:
     """
     try:
         request = _decoder.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"Invalid request: {error}") from error
     if not request.model:
         raise Refusal(400, "you must provide a model parameter")

@@ -82,7 +82,7 @@ def parse_messages(content: bytes) -> tuple[ChatRequest, tuple[int, ...]]:
         request = _decoder.decode(content)
     except msgspec.ValidationError as error:
         raise Refusal(400, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, f"The request body is not valid JSON: {error}") from error
     if request.max_tokens < 1:
         raise Refusal(400, "max_tokens: Input should be greater than or equal to 1")

@@ -169,7 +169,7 @@ class _Asked(msgspec.Struct):
 def _model_of(body: str) -> str:
     try:
         return msgspec.json.decode(body, type=_Asked).model
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
 
 
@@ -220,7 +220,7 @@ def _tolds(text: str) -> Iterator[_Told]:
             continue
         try:
             answer = msgspec.json.decode(event, type=_Answer)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             # An event that is no JSON, or has another usage, bills nothing.
             continue
         parts = (answer, answer.message, answer.response)

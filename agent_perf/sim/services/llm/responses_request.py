@@ -70,7 +70,7 @@ def parse_responses(content: bytes) -> ResponsesRequest:
         request = _decoder.decode(content)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"Invalid type: {error}", code="invalid_type") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
             400, f"We could not parse the JSON body of your request. (HINT: {error})"
         ) from error
