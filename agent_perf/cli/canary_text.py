@@ -76,6 +76,8 @@ def reason(result: CanaryResult) -> str:
         case CanaryOutcome.ROLLBACK:
             worse = [one for one in last.findings if one.answer is Answer.WORSE]
             told = "; ".join(f"{one.limit.metric} {finding_text(one)}" for one in worse)
+            # Who is down is so without any limit; the notes say it.
+            told = told or "; ".join(last.notes)
             return f"surely worse {place}: {told}"
     missing = [one.limit.metric for one in last.findings if one.answer is Answer.OPEN]
     # Who is only watched is asked no more often than users do.

@@ -141,8 +141,9 @@ async def _make_step(
     times = look_times(step.length_s)
     judge = StepJudge(plan.limits, look_misses(times, plan.tests))
     count = 0
-    broken = ""
+    broken = outage = ""
     till_s = 0.0
+    are_errors_judged = any(limit.quantile is None for limit in plan.limits)
     sender = _Sender(log, askers, pair.requests, seed)
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(sender.send(group))
@@ -157,7 +158,8 @@ async def _make_step(
             await asyncio.to_thread(judge.look, look, *log.seen(count, till_s))
             tell(number, till_s, judge.findings)
             broken = _why_broken(log.side(count, candidate=False), pair.stable_url)
-            if broken or judge.answer is not Answer.OPEN:
+            outage = log.outage(count) if are_errors_judged else ""
+            if broken or outage or judge.answer is not Answer.OPEN:
                 break
         # What is still under way would tell nothing more.
         sending.cancel()
@@ -168,13 +170,13 @@ async def _make_step(
     return StepResult(
         number=number,
         share=step.share,
-        answer=judge.answer,
+        answer=Answer.WORSE if outage else judge.answer,
         length_s=till_s,
         stable=log.side(count, candidate=False),
         candidate=log.side(count, candidate=True),
         findings=judge.findings,
         late_s=late_s,
-        notes=_notes(late_s),
+        notes=(*([outage] if outage else []), *_notes(late_s)),
     )
 
 

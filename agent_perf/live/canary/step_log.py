@@ -20,6 +20,13 @@ from agent_perf.stats import Side, rank_of, samples_needed
 REQUESTS_MAX: Final = 5_000_000
 """Of one step: they are kept until it ends, in 26 bytes each."""
 
+DOWN_S: Final = 15.0
+"""A candidate that answers nothing for so long is down; shorter ones are bursts of errors."""
+
+_DOWN_REQUESTS: Final = 30
+_DOWN_STABLE_MAX: Final = 0.1
+"""Share of the stable service's failures in that time, above which it is no matter of one side."""
+
 
 class StepLog:
     """
@@ -90,6 +97,31 @@ class StepLog:
     def late_s(self, count: int) -> float:
         """Return how late the slowest hundredth of the first *count* requests was sent."""
         return float(np.quantile(self._late_s[:count], 0.99)) if count else 0.0
+
+    def outage(self, count: int) -> str:
+        """
+        Return when the candidate was down in the first *count* requests; empty if it was not.
+
+        To a statistic a hundred failures in a row are one event, which chance may bring. But a
+        service that is asked for 15 s and answers nothing, while the other one does, is down.
+        """
+        due_s, failed, of_it = self.due_s, self._failed[:count], self.is_candidate[:count]
+        asked = np.flatnonzero(of_it)
+        # The good ones cut what was asked of it into runs of failures.
+        ends = np.flatnonzero(~failed[asked])
+        runs = zip((-1, *ends.tolist()), (*ends.tolist(), len(asked)), strict=True)
+        for before, after in runs:
+            run = asked[before + 1 : after]
+            if len(run) < _DOWN_REQUESTS or due_s[run[-1]] - due_s[run[0]] < DOWN_S:
+                continue
+            others = failed[run[0] : run[-1]][~of_it[run[0] : run[-1]]]
+            if len(others) and others.mean() <= _DOWN_STABLE_MAX:
+                seconds = due_s[run[-1]] - due_s[run[0]]
+                return (
+                    f"the candidate answered none of {len(run)} requests in {seconds:.0f} s, "
+                    "while the stable service did"
+                )
+        return ""
 
     def side(self, count: int, *, candidate: bool) -> SideSeen:
         """Return what was seen of one service in the first *count* requests."""
