@@ -19,9 +19,12 @@ def measure(
     shop: Path, folder: Path, ref: str = "HEAD", *, time_limit_s: float = 60, **options
 ) -> tuple[dict[str, Run], dict[str, Failure]]:
     repository = find_repository(shop)
-    tree = lay_out(repository, repository.resolve(ref), Config(), folder / "tree")
+    commit_id = repository.resolve(ref)
+    # A folder for each commit: bytecode may outlive the folder, and passes for that of another
+    # file of the same name, second and size.
+    tree = lay_out(repository, commit_id, Config(), folder / commit_id)
     events = list(measure_tree(tree, package="benchmarks", time_limit_s=time_limit_s, **options))
-    shutil.rmtree(folder / "tree", ignore_errors=True)
+    shutil.rmtree(folder / commit_id, ignore_errors=True)
     runs = {event.run.benchmark: event.run for event in events if event.run}
     failures = {event.failure.benchmark: event.failure for event in events if event.failure}
     return runs, failures
