@@ -23,6 +23,8 @@ from agent_perf.sim.warmth import Factors, Warmth, check_factors
 
 COSTS_FILE: Final = "cpu_costs.json"
 _KIB: Final = 1024
+REQUESTS: Final = "requests"
+"""Price of a request, charged as it begins: what is left to its own code."""
 STREAMED: Final = "llm_tokens_streamed"
 """Price of a token when it comes, in place of ``llm_tokens_out``, which all have at the end."""
 

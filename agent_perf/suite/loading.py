@@ -23,6 +23,7 @@ from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.scrubbing import harmless
 from agent_perf.sim import CpuCharging, CpuCosts, CpuMode, ExecutorPolicy, SimLoop, running_request
+from agent_perf.sim.cpu import REQUESTS
 from agent_perf.suite.building import kept_running
 from agent_perf.suite.checks import judge_checks
 from agent_perf.suite.declaration import Scenario
@@ -199,7 +200,7 @@ class _ChargedRecorder(LoadRecorder):
         """Charge for a request, if costs tell what its own code takes, and open it."""
         super().begin(request_id, intended_ns)
         assert self.charging is not None
-        self.charging.work("requests", 1)
+        self.charging.work(REQUESTS, 1)
 
     def count(self, name: str, amount: int = 1, detail: str = "") -> None:
         """Charge for *amount* units of work *name*, then take note of them."""

@@ -20,6 +20,7 @@ from agent_perf.sim import (
     default_costs,
     running_request,
 )
+from agent_perf.sim.cpu import REQUESTS
 from agent_perf.suite.declaration import Scenario
 
 
@@ -127,8 +128,9 @@ class WatchedRecorder(Recorder):
             self._charging.warmed_up()
 
     def begin(self, request_id: int, intended_ns: int) -> None:
-        """As in Recorder."""
+        """Open a request, and charge for it, if costs tell what its own code takes."""
         super().begin(request_id, intended_ns)
+        self._charging.work(REQUESTS, 1)
         self._tell("begin", request_id, intended_ns)
 
     def end(self, request_id: int, path: str, error: str | None) -> None:

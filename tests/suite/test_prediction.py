@@ -6,7 +6,9 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ from agent_perf.suite.prediction import (
     paths_of,
     tables_from,
 )
+from agent_perf.suite.runner import run_scenario
 
 _PRIOR = CpuCosts(ns={"llm_calls": 800}, ns_per_kib={"bytes_sent": 130, "json": 9}, ns_per_call=7)
 
@@ -205,6 +208,17 @@ def test_a_request_is_charged_for() -> None:
     run = run_load(_sleep, Poisson(rate_hz=1, for_s=9), cpu=CpuMode.OPERATIONS, costs=costs)
 
     assert 17_000_000 == run.latency.p50_ns
+
+
+def test_a_request_of_a_run_is_charged_for_too(tmp_path: Path) -> None:
+    """As in a load: by the file of costs beside the scenario."""
+    costs = CpuCosts(ns={"requests": 7_000_000}, ns_per_kib={}, ns_per_call=0)
+    (tmp_path / "cpu_costs.json").write_bytes(msgspec.json.encode(costs))
+    source = tmp_path / "mine.py"
+    source.touch()
+    priced = replace(_sleep, source=source, cpu=CpuMode.OPERATIONS, requests=9)
+
+    assert 17_000_000 == run_scenario(priced, 1, commit="c").latency.p50_ns
 
 
 _ORDER: list[str] = []

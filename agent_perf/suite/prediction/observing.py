@@ -13,6 +13,7 @@ from typing import Final
 
 from agent_perf.live.calibration import SAMPLES_MIN, quantiles
 from agent_perf.sim import LatencyTable, default_tables
+from agent_perf.sim.cpu import REQUESTS
 from agent_perf.sim.latency import constant_table
 from agent_perf.units import NS
 
@@ -24,9 +25,6 @@ _STARTS: Final[Mapping[str, str]] = {
     "redis_trips": "redis.trip",
 }
 """Work count to the operation that begins with it, and is a service's to answer."""
-
-REQUEST: Final = "requests"
-"""Work count of which each request has one: what is left to its own code."""
 
 _SIZES: Final = frozenset({"bytes_received", "bytes_sent", "llm_cost_nanousd", "llm_tokens_in"})
 """Counts that say how large a piece of work was, and come right after another's."""
@@ -115,7 +113,7 @@ class Watcher:
             # The warm-up's; what comes next begins anew, after a pause.
             self._last_ns = None
             return
-        self._count(REQUEST, 1)
+        self._count(REQUESTS, 1)
         self.requests.append(
             Observed(
                 path=path,

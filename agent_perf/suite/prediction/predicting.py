@@ -17,13 +17,13 @@ from agent_perf.load import Poisson
 from agent_perf.records import LoadRun, Tier
 from agent_perf.repository import WORKTREE
 from agent_perf.sim import CpuCosts, CpuMode, LatencyTable, costs_for
-from agent_perf.sim.cpu import STREAMED
+from agent_perf.sim.cpu import REQUESTS, STREAMED
 from agent_perf.suite.declaration import Scenario
 from agent_perf.suite.loading import run_load
 from agent_perf.suite.prediction.comparing import Pair, PathError, RateError, errors_at, paths_of
 from agent_perf.suite.prediction.fitting import Fit, fit_costs
 from agent_perf.suite.prediction.live_round import live_round
-from agent_perf.suite.prediction.observing import REQUEST, Watcher, tables_from
+from agent_perf.suite.prediction.observing import Watcher, tables_from
 from agent_perf.suite.runner import run_scenario
 from agent_perf.units import NS
 
@@ -172,7 +172,7 @@ def _enough(plan: PredictionPlan, limit_hz: float) -> int:
 
 def _spent_by(costs: CpuCosts, run: LoadRun) -> int:
     """Return what *costs* say that *run* took of the CPU, in ns; at least 1."""
-    own_ns = costs.of(REQUEST, run.latency.count)
+    own_ns = costs.of(REQUESTS, run.latency.count)
     return max(1, own_ns + sum(costs.of(name, amount) for name, amount in run.counts.items()))
 
 
