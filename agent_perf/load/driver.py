@@ -81,6 +81,7 @@ class Course:
         is_enough: Asked before each request, in virtual time, whether to stop; None: nobody is.
         look_every_s: Longest wait for the next request without a look whether to stop; None: as
             long as it lasts, which in virtual time is no time.
+        at_end: Called when the last request has ended; None: nobody is.
     """
 
     at_ns: int = 0
@@ -89,6 +90,7 @@ class Course:
     stopped_at_ns: int | None = None
     is_enough: Callable[[], bool] | None = None
     look_every_s: float | None = None
+    at_end: Callable[[], object] | None = None
 
     def goes_on(self, at_ns: int, offered: int) -> bool:
         """Take note of how far it is; return whether to send more."""

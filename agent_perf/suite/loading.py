@@ -117,6 +117,8 @@ def run_load(  # noqa: PLR0913 (each is optional, and named where it is given)
             else:
                 arrivals = shape.arrivals(world.draws)
                 offered = await drive_open(desk, arrivals, users=users, limits=limits, course=held)
+            if held.at_end is not None:
+                held.at_end()
             first_failure = desk.first_failure
         recording = recorder.summary()
         return recording, world.incidents.told(recording.duration_ns)

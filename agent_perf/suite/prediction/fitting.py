@@ -5,13 +5,14 @@ What each kind of work costs, found from whole requests.
 from __future__ import annotations
 
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agent_perf.errors import TooFewSamplesError
 from agent_perf.sim import CpuCosts
+from agent_perf.sim.cpu import REQUESTS
 from agent_perf.suite.prediction.observing import Observed
 
 REQUESTS_MIN: Final = 20
@@ -51,10 +52,12 @@ def fit_costs(requests: Sequence[Observed], prior: CpuCosts) -> Fit:
             f"{len(requests)} requests to learn CPU costs from; want at least {REQUESTS_MIN}"
         )
     amounts: Counter[str] = Counter()
-    spent_ns: Counter[str] = Counter()
+    spent_ns: dict[str, float] = defaultdict(float)
+    own_ns = _own_ns(requests)
     for one in requests:
         amounts.update(one.counts)
-        spent_ns.update(one.spent_ns)
+        for name, ns in _beyond(one.spent_ns, own_ns).items():
+            spent_ns[name] += ns
     costs = CpuCosts(
         ns={name: round(ns / max(1, amounts[name])) for name, ns in sorted(spent_ns.items())},
         # What bytes cost has been spent on the work that they belong to.
@@ -69,6 +72,23 @@ def fit_costs(requests: Sequence[Observed], prior: CpuCosts) -> Fit:
         paths=_by_path(requests, said),
         request_count=len(requests),
     )
+
+
+def _own_ns(requests: Sequence[Observed]) -> float | None:
+    """Return what requests take that do nothing that is counted; None if all do."""
+    bare = [one.cpu_ns for one in requests if one.spent_ns.keys() == {REQUESTS}]
+    return statistics.fmean(bare) if bare else None
+
+
+def _beyond(spent_ns: Mapping[str, int], own_ns: float | None) -> Mapping[str, float]:
+    """Return *spent_ns* with all but *own_ns* of a request's end given to its other work."""
+    others_ns = sum(ns for name, ns in spent_ns.items() if name != REQUESTS)
+    if own_ns is None or not others_ns or REQUESTS not in spent_ns:
+        return spent_ns
+    share = (others_ns + spent_ns.get(REQUESTS, 0) - own_ns) / others_ns
+    if share < 0:
+        return spent_ns
+    return {name: own_ns if name == REQUESTS else ns * share for name, ns in spent_ns.items()}
 
 
 def _by_path(

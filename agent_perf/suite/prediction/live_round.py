@@ -5,7 +5,7 @@ A load in real time, and what its process took of the machine.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ class LiveRound:
 
     Attributes:
         run: What came of the load.
-        cpu_ns: CPU time. What the last requests still need is not in it, nor is the warm-up.
+        cpu_ns: CPU time, until the last one's answer; without the warm-up.
         busy_ratio: Share of a core.
         waited_ratio: Share of the time in which it could have run, and others did.
     """
@@ -50,7 +50,7 @@ def live_round(scenario: Scenario, rate_hz: float, requests: int, seed: int) -> 
         Poisson(rate_hz=rate_hz, for_s=requests / rate_hz),
         tier=Tier.LIVE,
         seed=seed,
-        course=Course(is_enough=meter.read),
+        course=Course(is_enough=meter.read, at_end=meter.end),
     )
     if len(meter.first) == 0 or not run.latency.count:
         raise NothingMeasuredError(f"{scenario.name}: no request arrived at {rate_hz:g}/s")
@@ -59,7 +59,7 @@ def live_round(scenario: Scenario, rate_hz: float, requests: int, seed: int) -> 
     )
     return LiveRound(
         run=run,
-        cpu_ns=cpu_ns,
+        cpu_ns=meter.end_cpu_ns - meter.first[1],
         busy_ratio=cpu_ns / max(1, wall_ns),
         waited_ratio=waited_ns / max(1, wall_ns),
     )
@@ -67,15 +67,19 @@ def live_round(scenario: Scenario, rate_hz: float, requests: int, seed: int) -> 
 
 @dataclass(slots=True)
 class _Meter:
-    """Reads the clocks at each arrival; the first and the last reading stay."""
+    """Reads the clocks at each arrival; the first and the last reading stay, and the end's."""
 
     first: tuple[int, ...] = ()
-    last: tuple[int, ...] = field(default=())
+    last: tuple[int, ...] = ()
+    end_cpu_ns: int = 0
 
     def read(self) -> bool:
         self.last = time.perf_counter_ns(), time.process_time_ns(), _waited_ns()
         self.first = self.first or self.last
         return False
+
+    def end(self) -> None:
+        self.end_cpu_ns = time.process_time_ns()
 
 
 def _waited_ns() -> int:

@@ -142,8 +142,7 @@ def lay_groundwork(
     for number in range(_KNEE_ROUNDS):
         live = live_round(scenario, asked_hz, requests, plan.seed + number)
         rates.append(live.run.throughput_hz)
-        # It is busy to the last answer.
-        full.append(live.busy_ratio * live.run.duration_ns / _spent_by(fit.costs, live.run))
+        full.append(live.cpu_ns / _spent_by(fit.costs, live.run))
     knee_hz = sorted(rates)[len(rates) // 2]
     tell(f"asked for more than it carries, it answered {knee_hz:.0f}/s")
     learned = max(plan.learned, _enough(plan, knee_hz) // 2)
