@@ -18,6 +18,7 @@ from agent_perf.live.canary import (
     SideSeen,
     StepResult,
 )
+from agent_perf.report.markdown import escape_markdown
 from agent_perf.units import format_value
 
 _HEADLINES = {
@@ -185,7 +186,9 @@ def canary_markdown(result: CanaryResult) -> str:
         for one in step.findings
     ]
     notes = [
-        f"- {step.share * 100:.3g} %: {plain(note)}" for step in result.steps for note in step.notes
+        f"- {step.share * 100:.3g} %: {escape_markdown(plain(note))}"
+        for step in result.steps
+        for note in step.notes
     ]
     return "\n".join(
         (

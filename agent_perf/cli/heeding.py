@@ -60,6 +60,8 @@ UNHEEDED: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
                 "--latency-metric",
                 "--errors-metric",
                 "--errors-selector",
+                "--prometheus-token-env",
+                "--prometheus-header",
             ),
             _READ,
         ),

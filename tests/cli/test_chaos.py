@@ -88,7 +88,7 @@ def test_writes_want_a_place_for_their_id(project: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("fors = 2", "unknown field"),
+        ("fors = 2", "faults[0].fors is unknown; did you mean 'for_s'?"),
         ('kind = "resets"', "want"),
         ("at_s = 0", "at_s"),
     ],

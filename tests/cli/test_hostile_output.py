@@ -18,6 +18,7 @@ from agent_perf.cli.smoke_junit import write_junit
 from agent_perf.live.canary import Answer, CanaryResult, SideSeen, StepResult
 from agent_perf.live.smoke import CheckOutcome, CheckResult, SmokeResult
 from agent_perf.records import LoadRun
+from agent_perf.report.markdown import escape_markdown
 from tests.report import hostile
 from tests.report.hostile import NAMES, harmless
 
@@ -76,7 +77,8 @@ def test_a_smoke_test_tells_what_nothing_obeys(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_a_canary_tells_what_nothing_obeys(name: str) -> None:
     """
-    What a service said of its failure is on one line of the terminal, and not in the Markdown.
+    What a service said of its failure is on one line of the terminal, and not in the Markdown;
+    notes are there, escaped.
     """
     lines, pages = [], []
     for text in (harmless(NAMES[name]), NAMES[name]):
@@ -95,12 +97,15 @@ def test_a_canary_tells_what_nothing_obeys(name: str) -> None:
         )
         result = CanaryResult(stable=text, candidate=text, steps=(step,), planned=1)
         lines.append([plain(line) for line in result_lines(result)])
-        pages.append(canary_markdown(result))
+        pages.append(
+            canary_markdown(result).replace(f": {escape_markdown(plain(text))}\n", ": note\n")
+        )
 
         assert all(line.isprintable() for line in lines[-1])
         assert "canary" == json.loads(json.dumps(canary_document(result, exit_code=4)))["schema"]
     assert len(lines[0]) == len(lines[1])
     assert pages[0] == pages[1]
+    assert ": note\n" in pages[0]
 
 
 def test_the_command_of_a_report_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
