@@ -35,6 +35,7 @@ from agent_perf.records import (
     Session,
     Step,
 )
+from agent_perf.whole_files import read_whole
 
 SCHEMA_VERSION: Final = 1
 
@@ -255,10 +256,10 @@ def read_file(path: Path) -> bytes:
     Return the content of *path*.
 
     Raises:
-        StoreError: If it cannot be read.
+        StoreError: If it cannot be read, or is larger than anything of ours.
     """
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
 

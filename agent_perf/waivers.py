@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from agent_perf import codec
 from agent_perf.amounts import parse_limit
 from agent_perf.errors import ConfigError, StoreError
 from agent_perf.records import Acknowledged, Waiver
+from agent_perf.toml_text import parse_toml
 
 _TABLES: Final = ("waiver", "acknowledged")
 _WAIVER_KEYS: Final = ("benchmark", "metric", "reason", "until", "at_most", "author")
@@ -83,7 +83,7 @@ def _content(path: Path) -> bytes:
 
 def _parse(content: bytes, path: Path) -> Accepted:
     try:
-        document = tomllib.loads(content.decode())
+        document = parse_toml(content.decode())
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for key in document:

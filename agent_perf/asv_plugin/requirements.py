@@ -5,7 +5,6 @@ What is installed into an environment: requirement and constraint lines.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -15,6 +14,8 @@ from typing import Any, Final
 import agent_perf
 from agent_perf.asv_plugin.options import Options
 from agent_perf.errors import ConfigError
+from agent_perf.toml_text import parse_toml
+from agent_perf.whole_files import read_whole
 
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
@@ -174,14 +175,14 @@ def _plain_lines(text: str) -> Iterator[str]:
 
 def _table(pyproject: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        return parse_toml(read_whole(pyproject).decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{pyproject} is not valid TOML: {error}") from error
 
 
 def _read(path: Path, key: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_whole(path).decode()
     except OSError as error:
         raise ConfigError(
             f'cannot read {path}, which "{key}" of "agent_perf" in asv.conf.json names: '

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_perf.errors import UsageError
+from agent_perf.whole_files import read_whole
 
 
 def read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
@@ -23,7 +24,7 @@ def read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     if not name or environ.get("GITHUB_ACTIONS") != "true":
         return {}
     try:
-        event = json.loads(Path(name).read_text(encoding="utf-8"))
+        event = json.loads(read_whole(Path(name)))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"GITHUB_EVENT_PATH={name!r} cannot be read ({error}); unset it") from None
     return event if isinstance(event, dict) else {}

@@ -7,7 +7,6 @@ What a flag says comes first, then ``AGENT_PERF_*``, the profile, the file, the 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +20,8 @@ from agent_perf.config.profile import chosen_profile, merged
 from agent_perf.config.settings import NAMED_TABLES, Config, Table, value_problems
 from agent_perf.config.variables import PREFIX, PROFILE_VARIABLE, settings_from
 from agent_perf.errors import ConfigError
+from agent_perf.toml_text import parse_toml
+from agent_perf.whole_files import read_whole
 
 __all__ = ["PROFILE_VARIABLE", "Effective", "load_config", "read_settings"]
 
@@ -148,16 +149,20 @@ def _find(root: Path) -> _File:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        return _decoded(read_whole(path)) if path.is_file() else None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
+def _decoded(data: bytes) -> str:
+    return data.decode().replace("\r\n", "\n")
+
+
 def _parse(path: Path, text: str | None) -> dict[str, Any]:
     try:
-        return tomllib.loads(text or "")
+        return parse_toml(text or "")
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 

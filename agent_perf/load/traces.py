@@ -17,6 +17,7 @@ from agent_perf.load.arrivals import Arrival, Dice
 from agent_perf.units import NS
 
 _WEIGHT_MAX: Final = 100_000
+_LINE_CHARS_MAX: Final = 2**20
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 _COMMON: Final = re.compile(
@@ -154,7 +155,12 @@ def read_access_log(path: Path, *, speed: float = 1.0) -> Trace:
 def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            yield from file
+            while line := file.readline(_LINE_CHARS_MAX + 1):
+                if len(line) > _LINE_CHARS_MAX:
+                    raise ConfigError(
+                        f"{path} has a line of more than {_LINE_CHARS_MAX:,} bytes; is it a trace?"
+                    )
+                yield line
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
 

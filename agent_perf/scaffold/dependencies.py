@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import configparser
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from agent_perf.errors import ConfigError
+from agent_perf.toml_text import parse_toml
+from agent_perf.whole_files import read_whole
 
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -46,7 +47,7 @@ def declared(folder: Path) -> frozenset[str]:
     found.update(_names(_of_pyproject(project)))
     found.update(_names(table_in(read_toml(folder / "Pipfile"), "packages")))
     for path in sorted(one for one in folder.glob("requirements*.txt") if one.is_file()):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_whole(path).decode(errors="replace").splitlines()
         found.update(_names(line for line in lines if not line.lstrip().startswith(("#", "-"))))
     setup = folder / "setup.cfg"
     if setup.is_file():
@@ -69,8 +70,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        return parse_toml(read_whole(path).decode())
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}; mend it first") from error
 
 

@@ -4,7 +4,6 @@ Which files a project is given; nothing is written here.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from agent_perf.scaffold.entries import Entry
 from agent_perf.scaffold.first_scenario import FirstScenario, write_scenario
 from agent_perf.scaffold.rendering import fill
 from agent_perf.scaffold.survey import Survey
+from agent_perf.toml_text import parse_toml
 
 _IGNORED: Final = (".agent-perf/*", "!.agent-perf/baselines/")
 _GITLAB: Final = ".gitlab/agent-perf.yml"
@@ -166,7 +166,7 @@ def _configuration(found: Survey, benchmarks: str, reports: str) -> Change:
 def _adds_only_ours(before: str, addition: str) -> bool:
     """Whether *addition* disturbs nothing: `tool` may be written in ways that forbid it."""
     try:
-        old, new = tomllib.loads(before), tomllib.loads(before + addition)
+        old, new = parse_toml(before), parse_toml(before + addition)
     except (ValueError, RecursionError):
         return False
     new.get("tool", {}).pop("agent-perf", None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +16,8 @@ from typing import Final
 
 from agent_perf.components.agent.llm import Price
 from agent_perf.errors import ConfigError
+from agent_perf.toml_text import parse_toml
+from agent_perf.whole_files import read_whole
 
 FREE: Final = Price()
 """For models that cost nothing, such as your own; said explicitly, never assumed."""
@@ -82,8 +83,8 @@ class PriceList:
         """
         path = Path(path)
         try:
-            text = path.read_text()
-            content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+            text = read_whole(path).decode()
+            content = json.loads(text) if path.suffix == ".json" else parse_toml(text)
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: no list of prices: {error}") from error
         return self._with_content(content, str(path))

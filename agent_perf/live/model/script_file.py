@@ -5,7 +5,6 @@ What a served model says, as a file tells it.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from msgspec import Meta
 
 from agent_perf.errors import ConfigError
 from agent_perf.sim import llm
+from agent_perf.toml_text import parse_toml
 
 FILE_BYTES_MAX: Final = 4 << 20
 _Tokens = Annotated[int, Meta(ge=1)]
@@ -158,7 +158,7 @@ def load_model_script(path: Path) -> ModelScript:
     if len(data) > FILE_BYTES_MAX:
         raise ConfigError(f"script {path}: more than {FILE_BYTES_MAX:,} bytes")
     try:
-        table = tomllib.loads(data.decode())
+        table = parse_toml(data.decode())
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"script {path}: no TOML: {error}") from error
     _refuse_unknown(table, ModelScript, str(path))
