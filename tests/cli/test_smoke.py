@@ -102,8 +102,8 @@ def test_a_failing_service(shop_url: str, folder: Path) -> None:
     done = agent_perf(folder, "smoke", shop_url, "--junit", "smoke.xml", **TOKEN)
 
     assert 1 == done.returncode
-    assert "FAIL  chat: POST /chat, 401, " in done.stdout
-    assert "who is Carrier [redacted]" in done.stdout
+    assert "FAIL  chat: POST /chat, " in done.stdout
+    assert ", 401: who is Carrier [redacted]" in done.stdout
     assert f"{shop_url}: 2 of 3 checks passed" in done.stdout
     assert TOKEN["SHOP_TOKEN"] not in done.stdout + done.stderr
     assert TOKEN["SHOP_TOKEN"] not in (folder / "smoke.xml").read_text()
