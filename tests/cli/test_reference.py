@@ -75,7 +75,7 @@ def _page() -> str:
     ]
     for name, command in _leaves(cli):
         arguments = [_names(one) for one in command.params if isinstance(one, click.Argument)]
-        text = inspect.cleandoc((command.help or "").replace("\b\n", ""))
+        text = inspect.cleandoc(command.help or "").replace("\b\n", "")
         lines += ["", f"## {name}", "", "```text"]
         lines += [" ".join(["agent-perf", name, "[OPTIONS]", *arguments]), "```", "", text, ""]
         lines += ["| option | what it does |", "|---|---|", *_rows(command)]
