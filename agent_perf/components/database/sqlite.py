@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -30,6 +31,7 @@ from agent_perf.errors import ConfigError
 _BUSY: Final = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _UNUSABLE: Final = ("SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_IOERR")
 """Beginnings of names: most errors of a disk have a longer one that says where."""
+_NUMBERS_ARE_NAMES: Final = (3, 12) <= sys.version_info < (3, 12, 4)
 _BUSY_S: Final = 5.0
 """How long SQLite waits for a lock that another process holds."""
 
@@ -159,14 +161,22 @@ class SqlitePool(PreparedStatements):
         return result
 
 
+def _bound(values: tuple[object, ...]) -> Any:
+    """Return *values* as ``?1`` and ``?2`` take them."""
+    # Python 3.12.0 to 3.12.3 take them for names, and warn of a sequence: CPython's issue 117995.
+    if _NUMBERS_ARE_NAMES:
+        return {str(number): value for number, value in enumerate(values, start=1)}
+    return values
+
+
 def _fetch(raw: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> Any:
-    cursor = raw.execute(sql, values)
+    cursor = raw.execute(sql, _bound(values))
     return cursor.description, cursor.fetchall()
 
 
 def _change(raw: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
     before = raw.total_changes
-    cursor = raw.execute(sql, values)
+    cursor = raw.execute(sql, _bound(values))
     # With RETURNING, the statement is over when its rows have been fetched.
     cursor.fetchall()
     # sqlite3 counts the rows of what begins with INSERT, UPDATE or DELETE, not with WITH.
