@@ -90,8 +90,13 @@ class SqlitePool(PreparedStatements):
                 check_same_thread=False,
                 cached_statements=statements_max,
             )
-            raw.execute("PRAGMA journal_mode=WAL").fetchall()
-            raw.execute(f"PRAGMA synchronous={synchronous}").fetchall()
+            try:
+                raw.execute("PRAGMA journal_mode=WAL").fetchall()
+                raw.execute(f"PRAGMA synchronous={synchronous}").fetchall()
+            except BaseException:
+                # Of a file that is no database, say.
+                raw.close()
+                raise
             return raw
 
         lanes = partial(
