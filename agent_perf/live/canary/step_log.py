@@ -108,11 +108,10 @@ class StepLog:
         due_s, failed, of_it = self.due_s, self._failed[:count], self.is_candidate[:count]
         asked = np.flatnonzero(of_it)
         # The good ones cut what was asked of it into runs of failures.
-        ends = np.flatnonzero(~failed[asked])
-        runs = zip((-1, *ends.tolist()), (*ends.tolist(), len(asked)), strict=True)
-        for before, after in runs:
-            run = asked[before + 1 : after]
-            if len(run) < _DOWN_REQUESTS or due_s[run[-1]] - due_s[run[0]] < DOWN_S:
+        edges = np.concatenate(([-1], np.flatnonzero(~failed[asked]), [len(asked)]))
+        for number in np.flatnonzero(np.diff(edges) > _DOWN_REQUESTS):
+            run = asked[edges[number] + 1 : edges[number + 1]]
+            if due_s[run[-1]] - due_s[run[0]] < DOWN_S:
                 continue
             others = failed[run[0] : run[-1]][~of_it[run[0] : run[-1]]]
             if len(others) and others.mean() <= _DOWN_STABLE_MAX:

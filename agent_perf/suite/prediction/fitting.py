@@ -85,7 +85,7 @@ def _beyond(spent_ns: Mapping[str, int], own_ns: float | None) -> Mapping[str, f
     others_ns = sum(ns for name, ns in spent_ns.items() if name != REQUESTS)
     if own_ns is None or not others_ns or REQUESTS not in spent_ns:
         return spent_ns
-    share = (others_ns + spent_ns.get(REQUESTS, 0) - own_ns) / others_ns
+    share = (others_ns + spent_ns[REQUESTS] - own_ns) / others_ns
     if share < 0:
         return spent_ns
     return {name: own_ns if name == REQUESTS else ns * share for name, ns in spent_ns.items()}
